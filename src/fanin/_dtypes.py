@@ -1,0 +1,126 @@
+"""Element types: what may be asked for, what it is computed in, and which values of it lie inside two bounds."""
+
+import math
+
+import numpy as np
+
+from ._errors import FaninTypeError, FaninValueError
+
+FLOATING = ("float16", "bfloat16", "float32", "float64")
+COMPLEX = ("complex64", "complex128")
+WHOLE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+
+# A half type is computed in float32 and rounded once; a complex type in the type of its parts.
+_COMPUTING = {"float64": np.float64, "complex128": np.float64}
+_KNOWN = {}
+
+
+def as_dtype(dtype):
+    """A numpy dtype from a name, a numpy or ml_dtypes type, or a torch, JAX or CuPy dtype."""
+    try:
+        return _KNOWN[dtype]
+    except (KeyError, TypeError):
+        pass
+    if isinstance(dtype, str):
+        name = dtype.removeprefix("torch.")
+    elif type(dtype).__module__.split(".")[0] == "torch":
+        name = str(dtype).removeprefix("torch.")
+    else:
+        name = None
+    if name == "bfloat16":
+        found = bfloat16()
+    else:
+        try:
+            found = np.dtype(dtype if name is None else name)
+        except (TypeError, ValueError, SyntaxError):  # numpy parses strings as if they were code
+            found = None
+    if dtype is None or found is None or found.name not in FLOATING + COMPLEX + WHOLE:
+        raise FaninTypeError(f"`dtype` must be one of {', '.join(FLOATING + COMPLEX)}, or for Constant and Eye also an "
+                             f"integer type or bool (got {dtype!r})")
+    if not found.isnative:
+        raise FaninTypeError(f"`dtype` must be in native byte order (got {dtype!r})")
+    if isinstance(dtype, (str, np.dtype)):
+        _KNOWN[dtype] = found  # numpy's `name` alone takes 5 us
+    return found
+
+
+def is_known(dtype):
+    """Whether fanin writes arrays of this numpy dtype."""
+    if dtype not in _KNOWN:
+        try:
+            as_dtype(dtype)
+        except FaninTypeError:
+            return False
+    return True
+
+
+def bfloat16():
+    import ml_dtypes  # 10 ms that most imports of fanin need not pay
+
+    return np.dtype(ml_dtypes.bfloat16)
+
+
+def is_complex(dtype):
+    return dtype.kind == "c"
+
+
+def is_floating(dtype):
+    """Whether random values can be drawn in this dtype: real and complex floating-point types."""
+    return dtype.name in FLOATING or dtype.kind == "c"
+
+
+def computing_type(dtype):
+    """float32, or float64 for 8-byte reals and complex128: the type that parameters are rounded to and sums are in."""
+    return _COMPUTING.get(dtype.name, np.float32)
+
+
+def real_type(dtype):
+    """The dtype of the numbers that an array of `dtype` is made of: the parts' type when complex."""
+    return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
+
+
+def largest(dtype):
+    """The largest finite value of a floating-point dtype, as a float."""
+    if dtype.name == "bfloat16":
+        return 255 / 128 * 2.0**127
+    return float(np.finfo(real_type(dtype)).max)
+
+
+def _neighbour(value, dtype, direction):
+    return np.nextafter(value, np.array(direction, dtype))
+
+
+def smallest_at_least(bound, dtype):
+    """The smallest value of a real floating dtype that is >= the float `bound`, as a float."""
+    with np.errstate(over="ignore"):
+        value = np.array(bound, np.float64).astype(dtype)
+    if float(value) < bound:
+        value = _neighbour(value, dtype, math.inf)
+    return float(value)
+
+
+def largest_at_most(bound, dtype):
+    """The largest value of a real floating dtype that is <= the float `bound`, as a float."""
+    with np.errstate(over="ignore"):
+        value = np.array(bound, np.float64).astype(dtype)
+    if float(value) > bound:
+        value = _neighbour(value, dtype, -math.inf)
+    return float(value)
+
+
+def largest_below(bound, dtype):
+    """The largest value of a real floating dtype that is < the float `bound`, as a float."""
+    value = largest_at_most(bound, dtype)
+    if value == bound:
+        value = float(_neighbour(np.array(value, dtype), dtype, -math.inf))
+    return value
+
+
+def check_range(what, low, high, dtype):
+    """Refuse a draw whose extreme values `low` and `high` leave the finite range of `dtype`."""
+    limit = largest(dtype)
+    for value in (low, high):
+        # half an ulp above the largest value still rounds to it, but a bound that sharp helps nobody
+        if not -limit <= value <= limit:
+            raise FaninValueError(f"{what} must stay within the range of {dtype.name}, +-{limit:.6g} (it reaches "
+                                  f"{value:.6g}): use a wider dtype or smaller parameters")

@@ -1,0 +1,49 @@
+"""Exceptions. Each derives from `FaninError` and from the builtin that a user would expect to catch."""
+
+
+class FaninError(Exception):
+    """The base of every exception that fanin raises on purpose. Its message is one line."""
+
+    def __init__(self, message):
+        super().__init__(" ".join(message.split("\n")))  # the repr of an array has line breaks
+
+
+class FaninValueError(FaninError, ValueError):
+    """An argument has the right type and a value that cannot be used."""
+
+
+class FaninTypeError(FaninError, TypeError):
+    """An argument has a type that cannot be used."""
+
+
+class FaninIndexError(FaninError, IndexError):
+    """An index lies outside the shape."""
+
+
+class FaninAttributeError(FaninError, AttributeError):
+    """An attempt to change a scheme, which is immutable."""
+
+
+class FaninMemoryError(FaninError, MemoryError):
+    """A tensor that doesn't fit into memory."""
+
+
+class FaninRuntimeError(FaninError, RuntimeError):
+    """The machine or the installation lacks something that the call needs."""
+
+
+class FaninKeyError(FaninError, KeyError):
+    """A name that nothing is registered under."""
+
+    def __str__(self):
+        return self.args[0]  # KeyError would print the message's repr, in quotes
+
+
+def did_you_mean(name, known):
+    """A sentence that names close matches, or the way to list what there is."""
+    import difflib  # only for messages
+
+    close = difflib.get_close_matches(str(name).lower(), sorted(known), n=3, cutoff=0.6)
+    if close:
+        return "did you mean " + " or ".join(repr(match) for match in close) + "?"
+    return "Registry.names() lists what is known"

@@ -1,0 +1,81 @@
+"""Orthogonal matrices laid into tensors, whole or in part."""
+
+import math
+
+import numpy as np
+
+from . import _index
+from ._dtypes import computing_type
+from ._orthogonal import haar
+from ._plan import TensorSpec
+from .kernels.complex import complex_normal
+from .kernels.normal import normal
+
+
+def write_matrix(plan, key, backend, out, axes):
+    """Make the rows and columns of the plan's matrix that `axes` touch, and write them to the numpy array `out`.
+
+    The r axes in C order are the matrix's rows, the c axes its columns; where there are kernel axes (*), the matrix
+    stands at their centre (k - 1)//2 and all else is zero.
+    """
+    if "*" in plan.roles:
+        out[...] = 0
+        out = _centre(plan, out, axes)
+        if out is None:
+            return
+    kept = [d for d in range(len(axes)) if plan.roles[d] != "*" and not axes[d].dropped]
+    order = [d for role in "rc" for d in kept if plan.roles[d] == role]
+    tensor = out.transpose([kept.index(d) for d in order])
+    rows, columns = (_positions(plan, axes, role) for role in "rc")
+    try:
+        matrix = tensor.reshape((len(rows), len(columns)), copy=False)
+    except ValueError:  # no view has that shape
+        matrix = None
+    number = computing_type(plan.dtype)
+    dtype = np.result_type(number, np.complex64) if plan.dtype.kind == "c" else np.dtype(number)
+    whole = (plan.side("r"), plan.side("c"))
+    made = haar(*whole, _normals(whole, dtype, key, backend), dtype, plan.gain,
+                None if len(rows) == whole[0] and _in_order(rows) else rows,
+                None if len(columns) == whole[1] and _in_order(columns) else columns, out=matrix)
+    if matrix is None:
+        tensor[...] = made.reshape(tensor.shape)
+
+
+def _centre(plan, out, axes):
+    """The part of `out` at the kernel's centre, or None when the centre is outside."""
+    index = []
+    for axis, dim, role in zip(axes, plan.shape, plan.roles, strict=True):
+        if role != "*":
+            index += [] if axis.dropped else [slice(None)]
+            continue
+        position, between = divmod((dim - 1) // 2 - axis.start, axis.step)
+        if between or not 0 <= position < axis.size:
+            return None
+        index += [] if axis.dropped else [position]
+    return out[(*index, ...)]
+
+
+def _positions(plan, axes, role):
+    """The numbers of the matrix's rows (r) or columns (c) that the block touches, in the block's C order."""
+    mine = [d for d, axis_role in enumerate(plan.roles) if axis_role == role]
+    positions = np.zeros(1, np.int64)
+    for d in mine:
+        stride = math.prod(plan.shape[e] for e in mine if e > d)
+        positions = np.add.outer(positions, axes[d].indices() * stride).ravel()
+    return positions
+
+
+def _in_order(positions):
+    return bool((positions == np.arange(len(positions))).all())
+
+
+def _normals(whole, dtype, key, backend):
+    """What `haar` draws its reflectors with: any block of the (n, m) matrix of standard normals of this key."""
+    shape = (min(whole), max(whole))
+    plan = TensorSpec(shape, dtype).draw(complex_normal if dtype.kind == "c" else normal, 0.0, 1.0)
+
+    def normals(rows, columns, out):
+        # In this thread: idle threads of numba's spin for a while, and would take the cores from BLAS's.
+        backend.fill(plan, key, out, _index.block(_index.parse((rows, columns), shape), shape), serial=True)
+
+    return normals

@@ -1,0 +1,18 @@
+"""Names for what arguments may be: for type checkers and readers, never imported when fanin runs."""
+
+from collections.abc import Sequence
+from types import EllipsisType
+from typing import Any, SupportsIndex, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ._seeding import Stream
+
+Shape: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
+DType: TypeAlias = npt.DTypeLike | str  # and the dtypes of torch, JAX and CuPy
+Device: TypeAlias = str | Any  # a name, or a torch.device
+Seed: TypeAlias = SupportsIndex | Stream
+Item: TypeAlias = SupportsIndex | slice | EllipsisType
+Index: TypeAlias = Item | tuple[Item, ...]
+Array: TypeAlias = np.ndarray[Any, Any]

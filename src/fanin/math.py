@@ -1,0 +1,14 @@
+"""`fanin.math`: functions for samplers, the same bits on every backend.
+
+Each takes float32 or float64 scalars and computes in that type. They are for functions marked with `fanin.sampler`,
+where `math`'s and `numpy`'s own differ between a CPU's and a GPU's libraries.
+"""
+
+from .kernels._device import fma as fma
+from .kernels._device import sqrt as sqrt
+from .kernels.elementary import exp as exp
+from .kernels.elementary import expm1 as expm1
+from .kernels.elementary import log as log
+from .kernels.elementary import log1p as log1p
+from .kernels.elementary import ndtri as ndtri
+from .kernels.elementary import sincospi as sincospi

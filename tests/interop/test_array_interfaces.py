@@ -1,0 +1,146 @@
+"""`out=` into whatever shares memory: numpy and its subclasses, memory maps, DLPack, __array_interface__."""
+
+import numpy as np
+import pytest
+
+from fanin import Constant, FaninError, Normal, Orthogonal, Stream
+
+KEY = {"seed": 5, "name": "w"}
+SHAPE = (7, 33)
+
+
+@pytest.fixture
+def expected():
+    return Normal()(SHAPE, **KEY)
+
+
+class DLPack:
+    """Another library's array: nothing but the protocol."""
+
+    def __init__(self, array):
+        self._array = array
+
+    def __dlpack__(self, **request):
+        return self._array.__dlpack__(**request)
+
+    def __dlpack_device__(self):
+        return self._array.__dlpack_device__()
+
+
+class DLPackOnGPU(DLPack):
+    def __dlpack_device__(self):
+        return 2, 0  # kDLCUDA
+
+    def __dlpack__(self, **request):
+        raise BufferError("this memory is on a GPU")
+
+
+class ArrayInterface:
+    """The older protocol."""
+
+    def __init__(self, array):
+        self._array = array  # keeps the memory alive
+        self.__array_interface__ = array.__array_interface__
+
+
+class CudaArray:
+    __cuda_array_interface__ = {"shape": SHAPE, "typestr": "<f4", "data": (1 << 40, False), "version": 3}
+
+
+@pytest.mark.parametrize("wrap", [DLPack, ArrayInterface])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_protocols(wrap, order, expected):
+    """The object's own memory is filled, whatever its order; the object is returned."""
+    array = np.zeros(SHAPE, np.float32, order=order)
+    out = wrap(array)
+    assert Normal()(SHAPE, out=out, **KEY) is out
+    np.testing.assert_array_equal(array, expected)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64", "complex64", "complex128"])
+def test_dtypes_through_dlpack(dtype):
+    """The dtype comes from the object."""
+    array = np.zeros(5, dtype)
+    Normal()(5, out=DLPack(array), **KEY)
+    np.testing.assert_array_equal(array, Normal()(5, dtype, **KEY))
+
+
+def test_memory_maps(tmp_path, expected):
+    """A file mapped into memory is drawn into; what another process then reads is the draw."""
+    path = tmp_path / "weights.bin"
+    mapped = np.memmap(path, np.float32, "w+", offset=12, shape=SHAPE)
+    assert Normal()(SHAPE, out=mapped, **KEY) is mapped
+    mapped.flush()
+    np.testing.assert_array_equal(np.fromfile(path, np.float32, offset=12).reshape(SHAPE), expected)
+
+    with pytest.raises(FaninError, match="writable"):
+        Normal()(SHAPE, out=np.memmap(path, np.float32, "r", offset=12, shape=SHAPE), **KEY)
+
+
+def test_subclasses_of_ndarray(expected):
+    """A masked array's data are filled and its mask is kept; a record field is filled in place."""
+    masked = np.ma.masked_array(np.zeros(SHAPE, np.float32), mask=np.eye(*SHAPE))
+    assert Normal()(SHAPE, out=masked, **KEY) is masked
+    np.testing.assert_array_equal(masked.data, expected)
+    assert masked.mask.sum() == 7
+
+    records = np.zeros(SHAPE, [("a", np.int16), ("w", np.float32)])
+    Normal()(SHAPE, out=records["w"], **KEY)
+    np.testing.assert_array_equal(records["w"], expected)
+    assert not records["a"].any()
+
+
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+REFUSED = {
+    "read-only": (lambda: read_only(np.zeros(SHAPE, np.float32)), "writable"),
+    "read-only, by DLPack": (lambda: DLPack(read_only(np.zeros(SHAPE, np.float32))), "writable"),
+    "read-only, by __array_interface__": (lambda: ArrayInterface(read_only(np.zeros(SHAPE, np.float32))), "writable"),
+    "broadcast": (lambda: np.lib.stride_tricks.as_strided(np.zeros(33, np.float32), SHAPE, (0, 4)), "broadcast"),
+    "another shape": (lambda: np.zeros((33, 7), np.float32), r"\(7, 33\)"),
+    "another rank": (lambda: np.zeros(231, np.float32), r"\(7, 33\)"),
+    "integers": (lambda: np.zeros(SHAPE, np.int32), "int32"),
+    "objects": (lambda: np.zeros(SHAPE, object), "object"),
+    "big-endian": (lambda: np.zeros(SHAPE, ">f4"), "byte order"),
+    "long double": (lambda: np.zeros(SHAPE, np.longdouble), "`out`"),
+    "structured": (lambda: np.zeros(SHAPE, [("w", "f4")]), "`out`"),
+    "on a GPU, by DLPack": (lambda: DLPackOnGPU(np.zeros(SHAPE, np.float32)), "GPU"),
+    "on a GPU": (CudaArray, "GPU"),
+    "a list": (lambda: [[0.0] * 33] * 7, "list"),
+    "bytes": (lambda: bytearray(4 * 231), "bytearray"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_refused(kind):
+    """What can't be written raises in one line that says why; nothing is written, no stream moves."""
+    make, why = REFUSED[kind]
+    out, stream = make(), Stream(0)
+    with pytest.raises(FaninError, match=why) as caught:
+        Normal()(SHAPE, out=out, seed=stream)
+    assert "`out`" in str(caught.value) or "`dtype`" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert stream.position == 0
+    if isinstance(out, np.ndarray) and out.dtype.kind in "fi":
+        assert not out.any()
+
+
+def test_a_numpy_scalar_is_no_array():
+    """A scalar has no memory to fill: it is refused, not filled in a copy."""
+    with pytest.raises(FaninError, match="float32"):
+        Normal()((), out=np.float32(0), **KEY)
+
+
+@pytest.mark.parametrize("scheme", [Constant(1.5), Constant(np.arange(4.0)), Orthogonal(), Normal()],
+                         ids=["number", "array", "orthogonal", "normal"])
+def test_every_kind_of_plan_writes_strided_memory(scheme):
+    """Constants, arrays and matrices go through the same views as element-wise draws."""
+    memory = np.full((2, 12, 8), np.float32(9))
+    view = memory[1, ::-2, 1::2]
+    scheme((6, 4), out=view, **KEY)
+    np.testing.assert_allclose(view, scheme((6, 4), **KEY), rtol=0, atol=1e-5 if isinstance(scheme, Orthogonal) else 0)
+    view[...] = 9
+    assert (memory == 9).all()

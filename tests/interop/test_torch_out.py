@@ -1,0 +1,168 @@
+"""`out=` into torch CPU tensors: the same bits as numpy's, in place, outside autograd, without importing torch."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import fanin
+from fanin import Constant, Eye, FaninError, Normal, Orthogonal, TruncatedNormal, Uniform
+
+KEY = {"seed": 5, "name": "w"}
+FLOATING = [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128]
+WHOLE = [torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64]
+
+
+def name_of(dtype):
+    return str(dtype).removeprefix("torch.")
+
+
+def raw(tensor):
+    """The elements' bytes, in C order."""
+    return tensor.detach().reshape(-1).contiguous().view(torch.uint8).numpy().tobytes()
+
+
+def assert_drawn(tensor, scheme):
+    expected = scheme(tuple(tensor.shape), name_of(tensor.dtype), **KEY)
+    assert raw(tensor) == expected.tobytes()
+
+
+@pytest.mark.parametrize("dtype", FLOATING, ids=name_of)
+@pytest.mark.parametrize("scheme", [Normal(), Uniform(-1, 1), TruncatedNormal()], ids=lambda s: type(s).__name__)
+def test_every_dtype(scheme, dtype):
+    """A tensor gets numpy's bits, bfloat16 and complex too, and is itself returned."""
+    tensor = torch.full((7, 33), 9, dtype=dtype)
+    assert scheme((7, 33), out=tensor, **KEY) is tensor
+    assert_drawn(tensor, scheme)
+
+
+@pytest.mark.parametrize("dtype", FLOATING + WHOLE, ids=name_of)
+def test_constants_and_masks_of_every_dtype(dtype):
+    """Constant and Eye also write integers and bool."""
+    for scheme in (Constant(1), Eye()):
+        tensor = torch.zeros((5, 4), dtype=dtype)
+        assert_drawn(scheme((5, 4), out=tensor, **KEY), scheme)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.complex64], ids=name_of)
+def test_strided_tensors(dtype):
+    """Transposed, stepped, narrowed and channels-last tensors; what lies between their elements is left alone."""
+    memory = torch.full((40, 30), 9, dtype=dtype)
+    view = memory.T[3:20:4, 1::2]
+    assert_drawn(Normal()(view.shape, out=view, **KEY), Normal())
+    view.fill_(9)
+    assert (memory == 9).all()
+
+    image = torch.empty((4, 3, 5, 5), dtype=dtype).to(memory_format=torch.channels_last)
+    assert_drawn(Normal()(image.shape, out=image, **KEY), Normal())
+    assert image.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_large_tensors():
+    """The parallel loop writes into a tensor's memory."""
+    for tensor in (torch.empty(300, 401), torch.empty(401, 300, dtype=torch.bfloat16)):
+        assert_drawn(Normal()(tensor.shape, out=tensor, **KEY), Normal())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=name_of)
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2)])
+def test_scalars_and_empty_tensors(shape, dtype):
+    """Rank 0 and size 0."""
+    assert_drawn(Normal()(shape, out=torch.zeros(shape, dtype=dtype), **KEY), Normal())
+
+
+def test_shards_and_orthogonal_matrices():
+    """Everything that takes `out` takes tensors."""
+    tensor = torch.empty(3, 5)
+    Normal().shard((20, 5), slice(4, 10, 2), out=tensor, **KEY)
+    np.testing.assert_array_equal(tensor.numpy(), Normal()((20, 5), **KEY)[4:10:2])
+
+    tensor = torch.empty(8, 6)
+    Orthogonal()((8, 6), out=tensor, **KEY)
+    torch.testing.assert_close(tensor.T @ tensor, torch.eye(6), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: torch.zeros(4, 3, requires_grad=True), lambda: torch.nn.Parameter(torch.zeros(4, 3)),
+    lambda: torch.nn.Linear(3, 4, dtype=torch.bfloat16).weight,
+])
+def test_parameters(make):
+    """A leaf that requires gradients is initialized in place: no operation is recorded, it stays a leaf."""
+    tensor = make()
+    assert Normal()((4, 3), out=tensor, **KEY) is tensor
+    assert_drawn(tensor, Normal())
+    assert tensor.requires_grad
+    assert tensor.grad_fn is None
+    assert tensor.is_leaf
+
+
+def test_autograd_notices_the_write():
+    """The version counter moves by one draw, so a backward pass over overwritten values is refused."""
+    tensor = torch.ones(3, requires_grad=True)
+    version = tensor._version
+    loss = (tensor**2).sum()
+    Normal()(3, out=tensor, **KEY)
+    assert tensor._version == version + 1
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_inference_tensors():
+    """Tensors without a version counter are filled too."""
+    with torch.inference_mode():
+        tensor = torch.zeros(7)
+        assert_drawn(Normal()(7, out=tensor, **KEY), Normal())
+
+
+REFUSED = {
+    "meta": lambda: torch.empty(4, 3, device="meta"),
+    "sparse": lambda: torch.zeros(4, 3).to_sparse(),
+    "csr": lambda: torch.eye(4, 3).to_sparse_csr(),
+    "conjugated": lambda: torch.zeros(4, 3, dtype=torch.complex64).conj(),
+    "expanded": lambda: torch.zeros(1, 3).expand(4, 3),
+    "another shape": lambda: torch.zeros(3, 4),
+    "another rank": lambda: torch.zeros(4, 3, 1),
+    "float8": lambda: torch.zeros(4, 3).to(torch.float8_e4m3fn),
+    "integers": lambda: torch.zeros(4, 3, dtype=torch.int32),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta:UserWarning")
+@pytest.mark.parametrize("kind", REFUSED)
+def test_refused(kind):
+    """What can't be written raises in one line, moves no stream and leaves the tensor as it was."""
+    tensor, stream = REFUSED[kind](), fanin.Stream(0)
+    version, before = tensor._version, None if kind == "meta" else tensor.to_dense().to(torch.complex128).clone()
+    with pytest.raises(FaninError) as caught:
+        Normal()((4, 3), out=tensor, seed=stream)
+    assert "\n" not in str(caught.value)
+    assert stream.position == 0
+    assert tensor._version == version
+    assert before is None or torch.equal(tensor.to_dense().to(torch.complex128), before)
+
+
+def test_dtype_beside_out():
+    """`dtype` may repeat the tensor's, as a name or as torch's own object, and nothing else."""
+    tensor = torch.zeros(3, dtype=torch.bfloat16)
+    for dtype in ("bfloat16", torch.bfloat16, None):
+        Normal()(3, dtype, out=tensor, **KEY)
+    with pytest.raises(FaninError, match="`dtype`"):
+        Normal()(3, torch.float16, out=tensor)
+
+
+@pytest.mark.parametrize("dtype", FLOATING, ids=name_of)
+def test_torch_dtypes_and_devices_without_out(dtype):
+    """torch's dtype and device objects say what numpy array to make."""
+    array = Normal()((2, 3), dtype, torch.device("cpu"), **KEY)
+    assert isinstance(array, np.ndarray)
+    assert array.dtype.name == name_of(dtype)
+
+
+def test_torch_is_not_imported_for_numpy():
+    """A draw into numpy memory, bfloat16 included, does not load torch."""
+    code = ("import sys, numpy as np, fanin; fanin.Normal()(3, 'bfloat16', seed=0); "
+            "fanin.Normal()(3, out=np.zeros(3)); print('torch' in sys.modules)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "False", done.stderr

@@ -1,0 +1,155 @@
+"""The direction of imports, read with ast: a file imports only from a lower level, or from its own folder."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import fanin
+
+PACKAGE = Path(fanin.__file__).parent
+
+# The first part of a module's name below `fanin` -> its level.
+LEVELS = {
+    "_errors": 0,
+    "_version": 0,
+    "_checks": 1,
+    "_dtypes": 2,
+    "_fans": 2,
+    "_index": 2,
+    "_normal_law": 2,
+    "_orthogonal": 2,
+    "_seeding": 2,
+    "kernels": 2,
+    "_types": 3,  # for type checkers: nothing imports it at run time
+    "_arrays": 4,
+    "_plan": 4,
+    "_truncation": 4,
+    "math": 4,
+    "_matrix": 5,
+    "backends": 5,
+    "_execute": 6,
+    "initializers": 7,
+    "stream": 7,
+    "adapters": 8,
+    "checkpoint": 8,
+    "compat": 8,
+    "cli": 9,
+    "__init__": 10,
+    "__main__": 10,
+}
+HEAVY = {"numba", "llvmlite", "torch", "jax", "jaxlib", "keras", "cupy", "rich", "scipy", "ml_dtypes"}
+NUMBA_FILES = {"kernels/_device.py", "backends/cpu.py", "backends/cuda.py"}
+MAX_LINES = 400
+
+# Two files of kernels/ prepare functions on the host, and may import what that takes.
+HOST_SIDE = {
+    "_device.py": {"ctypes", "math", "numba", "struct"},
+    "literals.py": {"types"},
+}
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+IDS = [path.relative_to(PACKAGE).as_posix() for path in FILES]
+
+
+def module_name(path):
+    """`kernels/philox.py` -> ("kernels", "philox"); a package is named by its folder, the root by `__init__`."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts
+
+
+def resolve(parts):
+    """The module that a dotted name below `fanin` means: the longest prefix that is a file or a folder."""
+    for end in range(len(parts), 0, -1):
+        place = PACKAGE.joinpath(*parts[:end])
+        if place.is_dir() or place.with_suffix(".py").is_file():
+            return tuple(parts[:end])
+    return ("__init__",)
+
+
+def imports(path, toplevel_only=False):
+    """(outside, inside): top-level names of other distributions, and the modules of fanin that a file imports."""
+    folder = path.relative_to(PACKAGE).parent.parts
+    tree = ast.parse(path.read_text("utf-8"))
+    outside, inside = set(), set()
+    for node in tree.body if toplevel_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [(alias.name.split("."), 0) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module.split(".") if node.module else []
+            names = [([*module, alias.name], node.level) for alias in node.names]
+        else:
+            continue
+        for parts, level in names:
+            if level:
+                base = folder[: len(folder) - level + 1]
+                inside.add(resolve((*base, *parts)))
+            elif parts[0] == "fanin":
+                inside.add(resolve(tuple(parts[1:])))
+            else:
+                outside.add(parts[0])
+    return outside, inside - {module_name(path)}
+
+
+@pytest.mark.parametrize("path", FILES, ids=IDS)
+def test_a_file_imports_only_from_lower_levels(path):
+    """An import goes down the table of levels, or stays inside its own folder."""
+    own = module_name(path)[0]
+    _, inside = imports(path)
+
+    upward = {".".join(module) for module in inside if module[0] != own and LEVELS[module[0]] >= LEVELS[own]}
+
+    assert upward == set()
+
+
+def test_every_file_has_a_level():
+    """A new top-level module is put on the table, not past it."""
+    assert {module_name(path)[0] for path in FILES} <= set(LEVELS)
+
+
+def test_imports_at_the_top_of_files_form_no_cycle():
+    """No two files import each other, directly or through others."""
+    graph = {module_name(path): imports(path, toplevel_only=True)[1] for path in FILES}
+
+    TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+@pytest.mark.parametrize("path", FILES, ids=IDS)
+def test_only_the_target_files_import_numba(path):
+    """Targets are named where functions are registered and where loops are compiled, nowhere else."""
+    outside, _ = imports(path)
+
+    assert path.relative_to(PACKAGE).as_posix() in NUMBA_FILES or not outside & {"numba", "llvmlite"}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if module_name(path)[0] == "kernels"], ids=lambda p: p.name)
+def test_kernels_import_numpy_and_kernels_only(path):
+    """The scalar functions know nothing of plans, arrays or devices."""
+    outside, inside = imports(path)
+
+    assert outside <= {"numpy"} | HOST_SIDE.get(path.name, set())
+    assert {module[0] for module in inside} <= {"kernels"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=IDS)
+def test_no_file_is_long(path):
+    """A file fits on a few screens."""
+    assert len(path.read_text("utf-8").splitlines()) <= MAX_LINES
+
+
+def loaded_by(statement):
+    code = f"import sys; {statement}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+@pytest.mark.parametrize("statement", [
+    "import fanin",
+    "import fanin; fanin.Registry.get('he_normal').describe((512, 256))",
+    "import fanin.cli",
+])
+def test_importing_and_describing_loads_nothing_heavy(statement):
+    """Names, schemes and plans need numpy alone; compilers and frameworks load with the first draw."""
+    assert loaded_by(statement) & HEAVY == set()
