@@ -1,0 +1,271 @@
+"""The command line: `fanin init`, `fanin list`, `fanin show`. Arguments in, tables out; `checkpoint/` does the work."""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+
+from ._errors import FaninError, FaninTypeError, FaninValueError
+from ._seeding import check_seed
+from ._version import __version__
+from .checkpoint.header import floating_code
+from .checkpoint.job import divide, execute, plan_job
+from .checkpoint.partition import parse_shard, parse_size
+from .checkpoint.rulefile import rule_sets
+from .initializers import Registry
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {' '.join(message.split())} (see {self.prog} --help)\n")
+
+
+def _argument(parse):
+    """A parser of option values whose refusal is a usage error with fanin's own message."""
+
+    def convert(text):
+        try:
+            return parse(text)
+        except FaninError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+def _seed(text):
+    try:
+        number = int(text)
+    except ValueError:
+        raise FaninValueError(f"`seed` must be an int in [0, 2**64) (got {text!r})") from None
+    return check_seed(number)
+
+
+def _shape(text):
+    try:
+        return tuple(int(dim) for dim in text.split(",") if dim.strip())
+    except ValueError:
+        raise FaninValueError(f"`shape` must be ints with commas, such as 512,256 (got {text!r})") from None
+
+
+def _parameter(text):
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise FaninValueError(f"a parameter must be NAME=VALUE, such as std=0.02 (got {text!r})")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value  # a word, such as mode=fan_out
+
+
+def _parser():
+    parser = _Parser(prog="fanin", description="Initial weights: the same bits on every machine.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"fanin {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    init = commands.add_parser("init", help="initialize a whole model into safetensors files", allow_abbrev=False)
+    init.add_argument("spec", metavar="SPEC", help="the model: a safetensors file, the beginning of one with its "
+                      'header, or a JSON table {name: {"shape": [...], "dtype": "F32"}}')
+    init.add_argument("-o", "--output", metavar="OUT", help="the file to write; with several files, their folder")
+    init.add_argument("--rules", required=True, metavar="FILE|NAME", help="which tensor gets which scheme: a TOML or "
+                      f"JSON file, or one of {', '.join(rule_sets())}")
+    init.add_argument("--seed", type=_argument(_seed), default=0, metavar="N", help="an int in [0, 2**64), 0 by "
+                      "default; a tensor's values depend on it and on the tensor's name")
+    init.add_argument("--layout", choices=("torch", "jax"), default="torch", help="the order of axes that schemes "
+                      "without one of their own mean: (out, in, ...) in torch, (..., in, out) in jax")
+    init.add_argument("--dtype", type=_argument(floating_code), metavar="D", help="write all floating-point tensors in "
+                      "this dtype: float64, float32, float16 or bfloat16")
+    files = init.add_mutually_exclusive_group()
+    files.add_argument("--max-shard-size", type=_argument(parse_size), metavar="SIZE", help="write files of at most "
+                       "SIZE bytes of tensors, such as 5GB, and Hugging Face's index")
+    files.add_argument("--shard", type=_argument(parse_shard), metavar="I/N", help="write the I-th of N files of about "
+                       "the same size, and Hugging Face's index")
+    init.add_argument("--dry-run", action="store_true", help="print what each tensor would get and write nothing")
+    init.set_defaults(run=_init, refuse=init.error)
+
+    names = commands.add_parser("list", help="list the names that schemes are known by", allow_abbrev=False)
+    names.add_argument("--profile", help="the names of one framework, with its meanings")
+    names.set_defaults(run=_list)
+
+    show = commands.add_parser("show", help="show what a name means", allow_abbrev=False)
+    show.add_argument("name", metavar="NAME", help="a name, or profile:name")
+    show.add_argument("parameters", nargs="*", type=_argument(_parameter), metavar="PARAMETER=VALUE",
+                      help="parameters other than the name's own, such as std=0.02")
+    show.add_argument("--profile", help="the framework whose meaning is asked for")
+    show.add_argument("--shape", type=_argument(_shape), help="also what is drawn for a shape, such as 512,256")
+    show.set_defaults(run=_show)
+    return parser
+
+
+# -- commands -----------------------------------------------------------------------------------------------------
+
+
+def _init(args):
+    if args.output is None and not args.dry_run:
+        args.refuse("the following arguments are required: -o/--output (or --dry-run)")
+    job = plan_job(args.spec, args.rules, args.seed, args.dtype, args.layout)
+    division = divide(job.draws, args.max_shard_size, args.shard)
+    if args.dry_run:
+        _print_draws(division)
+        return
+    with _progress(args.check) as progress:
+        files = execute(job, division, args.output, progress)
+    for file in files:
+        print(f"{os.path.relpath(file.path)}: {_totals(file.draws)}")
+
+
+def _print_draws(division):
+    rows = [[draw.info.name, str(list(draw.info.shape)), draw.info.dtype, draw.rule, draw.label,
+             _number(draw.plan.std)] + [file] * division.names for file, draws in division.written for draw in draws]
+    _print_table(["parameter", "shape", "dtype", "rule", "scheme", "std"] + ["file"] * division.names, rows)
+    print(_totals([draw for _, draws in division.written for draw in draws]))
+
+
+def _totals(draws):
+    elements, nbytes = sum(draw.info.size for draw in draws), sum(draw.info.nbytes for draw in draws)
+    return f"{len(draws):,} tensors, {elements:,} elements, {nbytes:,} bytes"
+
+
+def _list(args):
+    rows = []
+    for name in Registry.names(args.profile):
+        try:
+            scheme = Registry.get(name, profile=args.profile)
+        except FaninTypeError as error:  # it needs a parameter, such as a sparsity: the message says which
+            rows.append([name, "", str(error)])
+            continue
+        config = list(scheme.get_config().items())[2:]
+        rows.append([name, type(scheme).__name__, ", ".join(f"{key}={value!r}" for key, value in config)])
+    _print_table(["name", "scheme", "parameters"], rows)
+
+
+def _show(args):
+    scheme = Registry.get(args.name, profile=args.profile, **dict(args.parameters))
+    rows = []
+    if args.shape is not None:
+        plan = scheme.describe(args.shape)
+        sampler = getattr(getattr(plan, "sampler", None), "__name__", None)
+        facts = [("sampler", sampler), *((key, getattr(plan, key)) for key in ("mean", "std", "fan_in", "fan_out"))]
+        rows = [[key, _number(fact)] for key, fact in facts if fact is not None]
+    print(repr(scheme))
+    print(json.dumps(scheme.get_config()))
+    if args.shape is not None:
+        _print_table(["shape", str(list(plan.shape))], rows)
+
+
+# -- output -------------------------------------------------------------------------------------------------------
+
+
+def _number(value):
+    return "" if value is None else f"{value:.8g}" if isinstance(value, float) else str(value)
+
+
+def _print_table(columns, rows):
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    terminal = sys.stdout.isatty()
+    # Names are data: no markup. Elsewhere than on a terminal nothing may be folded or cut, so the width is no limit.
+    console = Console(file=sys.stdout, width=None if terminal else 10**6, markup=False, highlight=False, emoji=False)
+    table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    if terminal:
+        console.print(table)
+        return
+    with console.capture() as text:
+        console.print(table)
+    for line in text.get().splitlines():
+        print(line.rstrip())  # columns are padded, the last one too
+
+
+@contextlib.contextmanager
+def _progress(check):
+    """Gives `execute` its `progress`: a bar on a terminal, silence elsewhere; `check` is called after each write."""
+    if not sys.stderr.isatty():
+        yield lambda total: lambda nbytes: check()
+        return
+    from rich import progress
+    from rich.console import Console
+
+    columns = (progress.BarColumn(), progress.DownloadColumn(), progress.TransferSpeedColumn(),
+               progress.TimeRemainingColumn())
+    with progress.Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+        def start(total):
+            task = bar.add_task("", total=total)
+
+            def written(nbytes):
+                check()
+                bar.advance(task, nbytes)
+
+            return written
+
+        yield start
+
+
+def main(arguments=None):
+    """Run the command line; returns the exit status 0, 1 (failed) or 130 (interrupted). A usage error exits with 2."""
+    args = _parser().parse_args(arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a tensor's name must not stop a table
+    try:
+        with _interrupts() as args.check:
+            args.run(args)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("fanin: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of a table has seen enough; keep the interpreter from flushing the rest
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (FaninError, OSError, MemoryError) as error:
+        print(f"fanin: error: {_one_line(error)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+@contextlib.contextmanager
+def _interrupts():
+    """Ctrl-C and a request to end raise KeyboardInterrupt; gives a function that raises it again, should it be lost.
+
+    Python runs a signal's handler wherever it happens to be, and what is raised in a library's callback or a finalizer
+    goes no further than a message.
+    """
+    caught = []
+
+    def interrupt(number, _frame):
+        caught.append(number)
+        raise KeyboardInterrupt
+
+    def check():
+        if caught:
+            raise KeyboardInterrupt
+
+    def unraisable(lost):
+        if not issubclass(lost.exc_type, KeyboardInterrupt):
+            sys.__unraisablehook__(lost)
+
+    try:
+        before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # only the main thread may
+        yield check
+        return
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable
+    try:
+        yield check
+    finally:
+        sys.unraisablehook = hook
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
+def _one_line(error):
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    else:
+        text = str(error) or type(error).__name__
+    return " ".join(text.split())

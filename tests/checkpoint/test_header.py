@@ -1,0 +1,204 @@
+"""The safetensors header against the official package, and every way in which a model's description can be wrong."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors import deserialize
+from safetensors.numpy import save
+
+from fanin import FaninError
+from fanin.checkpoint.header import DTYPES, TensorInfo, convert, dtype_code, encode, file_order, floating_code
+from fanin.checkpoint.spec import read_spec
+
+
+def arrays():
+    """One tensor of every dtype, plus names that JSON must escape and shapes without axes or elements."""
+    made = {f"z.{name}": np.zeros((2, 3), _numpy(name)) for name in DTYPES.values()}
+    made['é "quoted" \\ / \x1f \x7f \u2028'] = np.array(1.5, np.float32)
+    made["empty"] = np.zeros((0, 3), np.float32)
+    made["a"] = np.zeros(5, np.int8)
+    return made
+
+
+def _numpy(name):
+    import ml_dtypes
+
+    return ml_dtypes.bfloat16 if name == "bfloat16" else name
+
+
+def described(array):
+    return {"shape": list(array.shape), "dtype": dtype_code(array.dtype.name)}
+
+
+def write_json(path, table):
+    path.write_text(json.dumps(table))
+    return path
+
+
+def safetensors_bytes(table):
+    text = json.dumps(table).encode()
+    return len(text).to_bytes(8, "little") + text
+
+
+@pytest.mark.parametrize("metadata", [{}, {"format": "pt"}, {"ké\n": '"'}])
+def test_header_equals_the_official_writers(metadata):
+    """For the same tensors the bytes before the data are those of the official writer, whatever order they came in."""
+    made = arrays()
+    official = save(made, metadata or None)
+    infos = [TensorInfo(name, array.shape, dtype_code(array.dtype.name)) for name, array in reversed(made.items())]
+
+    header = encode(file_order(infos), metadata)
+
+    assert official[:len(header)] == header
+    assert len(header) % 8 == 0
+    assert len(official) == len(header) + sum(info.nbytes for info in infos)
+
+
+def test_the_official_reader_takes_the_header():
+    """Header and bytes in its order are a file, with several metadata keys too."""
+    made = arrays()
+    infos = file_order([TensorInfo(name, array.shape, dtype_code(array.dtype.name)) for name, array in made.items()])
+    header = encode(infos, {"b": "2", "a": "1"})
+
+    loaded = dict(deserialize(header + b"".join(made[info.name].tobytes() for info in infos)))
+
+    assert {name: bytes(entry["data"]) for name, entry in loaded.items()} == {n: a.tobytes() for n, a in made.items()}
+    assert {name: tuple(entry["shape"]) for name, entry in loaded.items()} == {n: a.shape for n, a in made.items()}
+    assert header[8:].startswith(b'{"__metadata__":{"a":"1","b":"2"},')
+
+
+def test_all_three_forms_of_a_spec_say_the_same(tmp_path):
+    """A safetensors file, its header alone, and a JSON table give the same tensors, each in its own order."""
+    made = arrays()
+    data = save(made, {"format": "np"})
+    end = 8 + int.from_bytes(data[:8], "little")
+    whole, prefix, more = tmp_path / "whole", tmp_path / "prefix", tmp_path / "more"
+    whole.write_bytes(data)
+    prefix.write_bytes(data[:end])
+    more.write_bytes(data[:end + 3])
+    table = write_json(tmp_path / "table.json", {name: described(array) for name, array in made.items()})
+
+    spec = read_spec(whole)
+
+    assert read_spec(prefix) == read_spec(more) == spec
+    assert spec.metadata == {"format": "np"}
+    assert spec.tensors == file_order(read_spec(table).tensors)
+    assert [info.name for info in read_spec(table).tensors] == list(made)
+
+
+def test_a_header_as_json_is_a_table(tmp_path):
+    """The JSON of a header, metadata and offsets included, is a JSON table too; so is a text with a byte order mark."""
+    entry = {"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}, "__metadata__": {"format": "pt"}}
+    plain = write_json(tmp_path / "plain.json", entry)
+    marked = tmp_path / "marked.json"
+    marked.write_bytes(b"\xef\xbb\xbf" + plain.read_bytes())
+
+    assert read_spec(plain) == read_spec(marked) == ([TensorInfo("w", (2,), "F32")], {"format": "pt"})
+
+
+@pytest.mark.parametrize(("text", "code"), [
+    ("F32", "F32"), ("float32", "F32"), ("bf16", "BF16"), ("bfloat16", "BF16"), ("torch.float16", "F16"),
+    ("F64", "F64"),
+])
+def test_dtypes_have_both_spellings(text, code):
+    """A dtype may be given as safetensors spells it or as numpy and torch do."""
+    assert dtype_code(text) == floating_code(text) == code
+
+
+@pytest.mark.parametrize("text", ["I64", "bool", "C64", "complex64", "F8_E4M3", "float31", ""])
+def test_only_real_floating_types_can_be_asked_for(text):
+    """`--dtype` takes what random values are drawn in."""
+    with pytest.raises(FaninError, match="`dtype` must be one of"):
+        floating_code(text)
+
+
+def test_convert_changes_real_floating_tensors_only():
+    """Integers, bools and complex tensors keep their dtype; narrow formats become ordinary ones."""
+    tensors = [TensorInfo(code, (2,), code) for code in [*DTYPES, "F8_E4M3"]]
+
+    converted = {info.name: info.dtype for info in convert(tensors, "BF16")}
+
+    floating = {"F64", "F32", "F16", "BF16", "F8_E4M3"}
+    assert converted == {info.name: "BF16" if info.name in floating else info.name for info in tensors}
+    assert convert(tensors[:-1], None) == tensors[:-1]
+    with pytest.raises(FaninError, match=r"'F8_E4M3' has the dtype F8_E4M3.*--dtype bfloat16"):
+        convert(tensors, None)
+
+
+BAD_TABLES = [
+    ("[]", "must be a table"),
+    ("{}", "at least one tensor"),
+    ("{", "not valid JSON"),
+    ('{"w": {"shape": [1], "dtype": "F32"}, "w": {"shape": [2], "dtype": "F32"}}', "'w' twice"),
+    ('{"w": {"shape": [1], "dtype": "F32", "shape": [2]}}', "'shape' twice"),
+    ('{"w": [1, 2]}', "'w': must be a table"),
+    ('{"w": {"dtype": "F32"}}', "`shape`"),
+    ('{"w": {"shape": [1]}}', "`dtype`"),
+    ('{"w": {"shape": [1], "dtype": "F32", "stride": [1]}}', "'stride'"),
+    ('{"w": {"shape": 3, "dtype": "F32"}}', "`shape` must be a list"),
+    ('{"w": {"shape": [-1], "dtype": "F32"}}', "negative"),
+    ('{"w": {"shape": [1.0], "dtype": "F32"}}', "ints only"),
+    ('{"w": {"shape": [true], "dtype": "F32"}}', "ints only"),
+    ('{"w": {"shape": ["1"], "dtype": "F32"}}', "ints only"),
+    ('{"w": {"shape": [null], "dtype": "F32"}}', "ints only"),
+    ('{"w": {"shape": [4294967296, 4294967296], "dtype": "F32"}}', "2\\*\\*61"),
+    ('{"w": {"shape": [1], "dtype": "F33"}}', "`dtype` must be one of"),
+    ('{"w": {"shape": [1], "dtype": 32}}', "`dtype` must be a string"),
+    ('{"w": {"shape": [NaN], "dtype": "F32"}}', "NaN"),
+    ('{"w": {"shape": [2], "dtype": "F32", "data_offsets": [0, 7]}}', "`data_offsets` must span"),
+    ('{"w": {"shape": [2], "dtype": "F32", "data_offsets": [0]}}', "`data_offsets` must be two"),
+    ('{"__metadata__": {"a": 1}, "w": {"shape": [2], "dtype": "F32"}}', "`__metadata__`"),
+    ('{"\\ud800": {"shape": [2], "dtype": "F32"}}', "Unicode"),
+    ("[" * 100_000, "nested too deeply"),
+    ('{"metadata": {}, "weight_map": {"w": "a.safetensors"}}', "does not read Hugging Face indexes"),
+    ("import numpy", "no safetensors header"),
+    ("", "not valid JSON"),
+]
+
+
+@pytest.mark.parametrize(("text", "rule"), BAD_TABLES)
+def test_a_bad_table_is_refused_in_one_line(tmp_path, text, rule):
+    """The message names the file and the rule that was broken."""
+    path = tmp_path / "model.json"
+    path.write_text(text)
+
+    with pytest.raises(FaninError, match=rule) as caught:
+        read_spec(path)
+
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+W = {"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}
+
+
+@pytest.mark.parametrize(("data", "rule"), [
+    (b"\x08\0\0", "8 bytes of length"),
+    (safetensors_bytes(W)[:-5], "cut off"),
+    ((10**9).to_bytes(8, "little") + b"{", "at most 100000000 bytes"),
+    ((4).to_bytes(8, "little") + b"{{{{", "header is not valid JSON"),
+    ((4).to_bytes(8, "little") + b"\xff\xff\xff\xff", "not UTF-8"),
+    (safetensors_bytes({"w": {"dtype": "F32", "shape": [2]}}), "must have `data_offsets`"),
+    (safetensors_bytes({"__metadata__": {}}), "at least one tensor"),
+    (b"\x80\x04\x95\xff\xff\xff\xff\xff pickled", "not valid JSON"),
+])
+def test_a_damaged_file_is_refused_in_one_line(tmp_path, data, rule):
+    """Whatever the bytes are, the answer names the file and what is wrong with it."""
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(data)
+
+    with pytest.raises(FaninError, match=rule) as caught:
+        read_spec(path)
+
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_what_this_version_does_not_read_is_named(tmp_path):
+    """A folder and an ONNX file are refused with what to give instead."""
+    onnx = tmp_path / "model.onnx"
+    onnx.write_bytes(b"\x08\x07\x12\x04")
+
+    for path in (tmp_path, onnx):
+        with pytest.raises(FaninError, match="this version does not read"):
+            read_spec(path)

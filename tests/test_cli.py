@@ -1,0 +1,457 @@
+"""The command line, in processes of its own where files are written, in this one where it only answers."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file
+
+import fanin
+from fanin import Registry
+from fanin.cli import main
+
+MINILM = Path(__file__).parent.parent / "examples" / "minilm-l6.json"
+
+
+def start(*args, **environment):
+    return subprocess.Popen([sys.executable, "-m", "fanin", *map(str, args)], stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
+
+
+def run(*args, status=0, **environment):
+    """Run `fanin` in a process of its own; its standard output. Nothing may come on standard error but an error."""
+    process = start(*args, **environment)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == status, err
+    assert err == "" if status == 0 else re.fullmatch(r"fanin.*\n", err)
+    return out if status == 0 else err
+
+
+def write(*args):
+    """Run `fanin` in this process, where a process of its own would show nothing more."""
+    assert main(list(map(str, args))) == 0
+
+
+@pytest.fixture
+def answer(capsys):
+    """Runs `fanin` in this process: (status, standard output, standard error)."""
+    def call(*args):
+        try:
+            status = main(list(map(str, args)))
+        except SystemExit as end:
+            status = end.code
+        return (status, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Writes a small model's JSON table; its path."""
+    def write(**tensors):
+        path = tmp_path / "model.json"
+        table = {name: {"shape": shape, "dtype": dtype} for name, (shape, dtype) in tensors.items()}
+        path.write_text(json.dumps(table))
+        return path
+
+    return write
+
+
+SMALL = {"a.weight": ([6, 4], "F32"), "a.bias": ([6], "F32"), "norm.weight": ([4], "BF16"), "ids": ([5], "I64"),
+         "b.weight": ([300, 4], "F16")}
+RULES = """
+[[rule]]
+match = "*.bias"
+init = "zeros"
+[[rule]]
+match = "norm.*"
+init = "ones"
+[[rule]]
+match = "ids"
+init = "arange"
+[[rule]]
+match = "*"
+init = { name = "normal", std = 0.5 }
+"""
+
+
+@pytest.fixture
+def rules(tmp_path):
+    path = tmp_path / "rules.toml"
+    path.write_text(RULES)
+    return path
+
+
+# -- the main job -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def minilm(tmp_path_factory):
+    path = tmp_path_factory.mktemp("minilm") / "minilm.safetensors"
+    run("init", MINILM, "--rules", "transformer", "-o", path)
+    return path
+
+
+def assert_std(values, std):
+    """The root mean square lies within 6 standard errors of `std` (normal values, known mean 0).
+
+    The mean square of n values has the relative error sqrt(2/n). 40 tensors at 6 sigma: a right file fails with
+    probability 1e-7.
+    """
+    ratio = float(np.mean(np.square(values, dtype=np.float64))) / std**2
+
+    assert abs(ratio - 1) < 6 * (2 / values.size) ** 0.5
+
+
+def test_minilm_has_the_names_shapes_and_dtypes_of_its_table(minilm):
+    """The official reader finds exactly the table's tensors."""
+    table = json.loads(MINILM.read_text())
+    codes = {"float32": "F32", "int64": "I64"}
+
+    found = {name: {"shape": list(array.shape), "dtype": codes[array.dtype.name]}
+             for name, array in load_file(minilm).items()}
+
+    assert len(table) == 104
+    assert found == table
+
+
+def test_minilm_follows_its_rules(minilm):
+    """Weights are N(0, 0.02^2), norms ones and zeros, biases zero, position ids count up; no two weights are equal."""
+    seen = {}
+    for name, array in load_file(minilm).items():
+        if name.endswith("position_ids"):
+            assert np.array_equal(array, np.arange(512)[None])
+        elif name.endswith("LayerNorm.weight"):
+            assert np.all(array == 1)
+        elif name.endswith("bias"):
+            assert not np.any(array)
+        else:
+            assert_std(array, 0.02)
+            seen[array.tobytes()] = name
+    assert len(seen) == 40
+
+    with pytest.raises(AssertionError):  # the test has the power to see 1 % on every tensor of 720,000 values or more
+        assert_std(load_file(minilm)["embeddings.word_embeddings.weight"] * np.float32(1.01), 0.02)
+
+
+def test_minilm_values_are_the_librarys(minilm):
+    """A tensor in the file is scheme(shape, seed, name), bit for bit."""
+    name = "encoder.layer.3.output.dense.weight"
+
+    expected = Registry.get("normal", std=0.02)((384, 1536), seed=0, name=name)
+
+    assert np.array_equal(load_file(minilm)[name], expected)
+
+
+def test_minilm_is_the_same_bytes_again_and_on_one_thread(minilm, tmp_path):
+    """Two runs and a run with one thread give byte-identical files; another seed does not."""
+    run("init", MINILM, "--rules", "transformer", "-o", tmp_path / "again")
+    run("init", MINILM, "--rules", "transformer", "-o", tmp_path / "one", NUMBA_NUM_THREADS="1")
+    run("init", MINILM, "--rules", "transformer", "-o", tmp_path / "seed", "--seed", "1")
+
+    first = minilm.read_bytes()
+
+    assert (tmp_path / "again").read_bytes() == first
+    assert (tmp_path / "one").read_bytes() == first
+    assert (tmp_path / "seed").read_bytes() != first
+
+
+def test_minilm_from_its_own_file_and_from_its_header(minilm, tmp_path):
+    """A safetensors file and the header alone describe the same model as the table."""
+    end = 8 + int.from_bytes(minilm.read_bytes()[:8], "little")
+    (tmp_path / "header").write_bytes(minilm.read_bytes()[:end])
+
+    write("init", minilm, "--rules", "transformer", "-o", tmp_path / "a")
+    write("init", tmp_path / "header", "--rules", "transformer", "-o", tmp_path / "b")
+
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == minilm.read_bytes()
+
+
+def test_metadata_holds_seed_rules_and_versions(minilm, tmp_path):
+    """The file says how it was made; the rules in it, as a file, make it again."""
+    with safe_open(minilm, "np") as file:
+        metadata = file.metadata()
+    rules = tmp_path / "rules.json"
+    rules.write_text(metadata["fanin.rules"])
+
+    write("init", MINILM, "--rules", rules, "-o", tmp_path / "again")
+
+    assert metadata["format"] == "pt"
+    assert (metadata["fanin.seed"], metadata["fanin.stream_version"]) == ("0", "1")
+    assert metadata["fanin.version"] == fanin.__version__
+    assert json.loads(metadata["fanin.options"]) == {"dtype": None, "layout": "torch"}
+    assert (tmp_path / "again").read_bytes() == minilm.read_bytes()
+
+
+def test_sharded_minilm_holds_the_same_tensors(minilm, tmp_path):
+    """Files of at most 20 MB merge to the whole, and the index says where each tensor is."""
+    write("init", MINILM, "--rules", "transformer", "-o", tmp_path / "parts", "--max-shard-size", "20MB")
+
+    index = json.loads((tmp_path / "parts" / "model.safetensors.index.json").read_text())
+    files = sorted(set(index["weight_map"].values()))
+    parts = {file: load_file(tmp_path / "parts" / file) for file in files}
+    merged = {name: array for part in parts.values() for name, array in part.items()}
+    whole = load_file(minilm)
+
+    assert sorted(os.listdir(tmp_path / "parts")) == [*files, "model.safetensors.index.json"]
+    assert files == [f"model-{i:05d}-of-{len(files):05d}.safetensors" for i in range(1, len(files) + 1)]
+    assert index["weight_map"] == {name: file for file, part in parts.items() for name in part}
+    assert index["metadata"]["total_size"] == sum(array.nbytes for array in whole.values())
+    assert merged.keys() == whole.keys() and all(np.array_equal(merged[name], whole[name]) for name in whole)
+    for part in parts.values():
+        assert sum(array.nbytes for array in part.values()) <= 20e6 or len(part) == 1
+
+
+def test_parts_need_not_talk(minilm, tmp_path):
+    """Each of n runs writes its own file and the same index; together they are the model."""
+    indexes = set()
+    for i in (1, 2, 3):
+        out = tmp_path / str(i)
+        write("init", MINILM, "--rules", "transformer", "-o", out, "--shard", f"{i}/3")
+        indexes.add((out / "model.safetensors.index.json").read_bytes())
+        assert sorted(os.listdir(out)) == [f"model-{i:05d}-of-00003.safetensors", "model.safetensors.index.json"]
+
+    (index,) = indexes
+    merged = {}
+    for name, file in json.loads(index)["weight_map"].items():
+        with safe_open(tmp_path / str(int(file[6:11])) / file, "np") as part:
+            merged[name] = part.get_tensor(name)
+
+    assert all(np.array_equal(merged[name], array) for name, array in load_file(minilm).items())
+
+
+def test_the_example_rules_fit_the_example_model(answer):
+    """examples/minilm-l6.toml has a rule for each tensor, and each of its rules applies to some."""
+    status, out, _ = answer("init", MINILM, "--rules", MINILM.with_suffix(".toml"), "--dry-run")
+
+    assert status == 0
+    assert len(out.splitlines()) == 104 + 2
+    for match in re.findall(r"^match = [\"'](.*)[\"']$", MINILM.with_suffix(".toml").read_text(), re.MULTILINE):
+        assert f"  {match}  " in out
+
+
+# -- options ------------------------------------------------------------------------------------------------------
+
+
+def test_dtype_changes_floating_tensors_only(model, rules, tmp_path):
+    """With --dtype all floating-point tensors have it, drawn in it; integers keep theirs."""
+    path = tmp_path / "out"
+
+    write("init", model(**SMALL), "--rules", rules, "-o", path, "--dtype", "float64")
+
+    loaded = load_file(path)
+    assert {name: array.dtype.name for name, array in loaded.items()} == {
+        name: "int64" if name == "ids" else "float64" for name in SMALL}
+    expected = Registry.get("normal", std=0.5)((6, 4), dtype="float64", seed=0, name="a.weight")
+    assert np.array_equal(loaded["a.weight"], expected)
+
+
+def test_dry_run_prints_a_table_and_writes_nothing(model, rules, tmp_path, answer):
+    """Parameter, shape, dtype, rule, scheme and std of every tensor, whole lines when it is no terminal."""
+    before = set(os.listdir(tmp_path)) | {"model.json"}
+
+    status, out, err = answer("init", model(**SMALL), "--rules", rules, "--dry-run", "-o", tmp_path / "out")
+
+    lines = [re.split(r"  +", line.strip()) for line in out.splitlines()]
+    assert (status, err) == (0, "")
+    assert lines[0] == ["parameter", "shape", "dtype", "rule", "scheme", "std"]
+    assert [line[0] for line in lines[1:-1]] == list(SMALL)
+    assert lines[1][1:] == ["[6, 4]", "F32", "*", "Normal(mean=0.0, std=0.5)", "0.5"]
+    assert lines[4][1:5] == ["[5]", "I64", "ids", "arange(5)"]
+    assert out.splitlines()[-1] == "5 tensors, 1,239 elements, 2,568 bytes"
+    assert set(os.listdir(tmp_path)) == before
+
+
+def test_dry_run_shows_the_files(model, rules, answer):
+    """With several files the table says which tensor goes where; with --shard it lists the tensors of that file."""
+    path = model(**SMALL)
+
+    _, sized, _ = answer("init", path, "--rules", rules, "--dry-run", "--max-shard-size", "200")
+    _, second, _ = answer("init", path, "--rules", rules, "--dry-run", "--shard", "2/2")
+
+    assert [line.split()[-1] for line in sized.splitlines()[1:-1]] == \
+        [f"model-0000{i}-of-00002.safetensors" for i in (1, 1, 1, 1, 2)]
+    assert [line.split()[0] for line in second.splitlines()[1:-1]] == ["b.weight"]
+
+
+def test_layout_jax_reads_the_axes_from_the_other_end(model, answer):
+    """The fans of a bare name follow --layout."""
+    path = model(w=([10, 40], "F32"))
+
+    torch = answer("init", path, "--rules", "torch", "--dry-run")[1]
+    jax = answer("init", path, "--rules", "torch", "--layout", "jax", "--dry-run")[1]
+    assert torch == jax == ""  # `w` is no name that torch gives
+
+    path = model(weight=([10, 40], "F32"))
+    torch = answer("init", path, "--rules", "torch", "--dry-run")[1]
+    jax = answer("init", path, "--rules", "torch", "--layout", "jax", "--dry-run")[1]
+    assert float(torch.splitlines()[1].split()[-1]) == pytest.approx((3 * 40) ** -0.5)
+    assert float(jax.splitlines()[1].split()[-1]) == pytest.approx((3 * 10) ** -0.5)
+
+
+def test_list_names_every_preset(answer):
+    """Each name with its scheme and parameters; a profile has names of its own."""
+    status, out, err = answer("list")
+    names = {line.split("  ")[0] for line in out.splitlines()[1:]}
+
+    assert (status, err) == (0, "")
+    assert names == set(Registry.names())
+    of_jax = answer("list", "--profile", "jax")[1].splitlines()[1:]
+    assert [line.split("  ")[0] for line in of_jax] == Registry.names("jax")
+    assert re.search(r"^he_normal +VarianceScaling +.*scale=2\.0", out, re.MULTILINE)
+
+
+def test_show_prints_scheme_config_and_plan(answer):
+    """The repr, the config as JSON and, for a shape, what is drawn."""
+    status, out, err = answer("show", "he_normal", "--shape", "512,256")
+    lines = out.splitlines()
+
+    assert (status, err) == (0, "")
+    assert lines[0] == repr(Registry.get("he_normal"))
+    assert json.loads(lines[1]) == Registry.get("he_normal").get_config()
+    assert re.search(r"^fan_in +256$", out, re.MULTILINE) and re.search(r"^std +0\.0883", out, re.MULTILINE)
+    assert answer("show", "sparse", "sparsity=0.9")[1].startswith("Sparse(sparsity=0.9")
+    assert answer("show", "he_normal", "mode=fan_out", "layout=o*i")[1].startswith(
+        repr(Registry.get("he_normal", mode="fan_out", layout="o*i")))
+    assert answer("show", "jax:kaiming_normal")[1] == answer("show", "kaiming_normal", "--profile", "jax")[1]
+
+
+def test_version(answer):
+    """--version prints the version."""
+    assert answer("--version") == (0, f"fanin {fanin.__version__}\n", "")
+
+
+# -- errors -------------------------------------------------------------------------------------------------------
+
+USAGE = [
+    ((), "COMMAND"),
+    (("initt",), "initt"),
+    (("init",), "SPEC"),
+    (("init", "SPEC", "-o", "OUT"), "--rules"),
+    (("init", "SPEC", "--rules", "RULES"), "-o/--output"),
+    (("init", "SPEC", "--rules", "RULES", "-o", "OUT", "--max-shard-size", "1MB", "--shard", "1/2"), "not allowed"),
+    (("init", "SPEC", "--rules", "RULES", "-o", "OUT", "--max-shard-size", "1XB"), "5GB"),
+    (("init", "SPEC", "--rules", "RULES", "-o", "OUT", "--shard", "3/2"), "i/n"),
+    (("init", "SPEC", "--rules", "RULES", "-o", "OUT", "--seed", "-1"), "`seed`"),
+    (("init", "SPEC", "--rules", "RULES", "-o", "OUT", "--seed", str(2**64)), "`seed`"),
+    (("init", "SPEC", "--rules", "RULES", "-o", "OUT", "--seed", "x"), "`seed`"),
+    (("init", "SPEC", "--rules", "RULES", "-o", "OUT", "--dtype", "int8"), "`dtype`"),
+    (("init", "SPEC", "--rules", "RULES", "-o", "OUT", "--layout", "tf"), "'tf'"),
+    (("init", "SPEC", "--rule", "RULES", "-o", "OUT"), "--rules"),
+    (("show",), "NAME"),
+    (("show", "normal", "--shape", "3,x"), "`shape`"),
+    (("show", "normal", "0.02"), "NAME=VALUE"),
+]
+
+
+@pytest.mark.parametrize(("args", "part"), USAGE)
+def test_wrong_usage_is_status_2_and_one_line(model, rules, tmp_path, answer, args, part):
+    """The line names the option and the rule; nothing is written."""
+    places = {"SPEC": model(**SMALL), "RULES": rules, "OUT": tmp_path / "out"}
+    before = set(os.listdir(tmp_path))
+
+    status, out, err = answer(*(places.get(arg, arg) for arg in args))
+
+    assert (status, out) == (2, "")
+    assert err.startswith("fanin") and part in err and err.count("\n") == 1
+    assert set(os.listdir(tmp_path)) == before
+
+
+FAILURES = [
+    (("init", "missing", "--rules", "RULES", "-o", "OUT"), "missing: No such file"),
+    (("init", "TMP", "--rules", "RULES", "-o", "OUT"), "does not read folders"),
+    (("init", "RULES", "--rules", "RULES", "-o", "OUT"), "not valid JSON"),
+    (("init", "SPEC", "--rules", "missing.toml", "-o", "OUT"), "missing.toml: No such file"),
+    (("init", "SPEC", "--rules", "tranformer", "-o", "OUT"), "one of torch, transformer"),
+    (("init", "SPEC", "--rules", "SPEC", "-o", "OUT"), r"[[rule]]"),
+    (("init", "SPEC", "--rules", "transformer", "-o", "OUT"), "add one for ids"),
+    (("init", "SPEC", "--rules", "RULES", "-o", "TMP"), "is a folder"),
+    (("init", "SPEC", "--rules", "RULES", "-o", "missing/out"), "does not"),
+    (("init", "SPEC", "--rules", "RULES", "-o", "RULES", "--max-shard-size", "1MB"), "is a file"),
+    (("init", "SPEC", "--rules", "RULES", "-o", "OUT", "--shard", "1/9"), "there are tensors, 5"),
+    (("show", "he_norml"), "he_normal"),
+    (("show", "sparse"), "sparsity"),
+    (("show", "he_normal", "--shape", "5"), "at least 2 dimensions"),
+    (("show", "nope:he_normal"), "nope"),
+    (("show", "normal", "std=-1"), "`std` must be finite and >= 0"),
+    (("show", "normal", "stdd=1"), "stdd"),
+    (("list", "--profile", "nope"), "nope"),
+]
+
+
+@pytest.mark.parametrize(("args", "part"), FAILURES)
+def test_failures_are_status_1_and_one_line(model, rules, tmp_path, answer, args, part):
+    """The line names what is wrong; nothing is written."""
+    places = {"SPEC": model(**SMALL), "RULES": rules, "OUT": tmp_path / "out", "TMP": tmp_path}
+    before = set(os.listdir(tmp_path))
+
+    status, out, err = answer(*(places.get(arg, arg) for arg in args))
+
+    assert (status, out) == (1, "")
+    assert err.startswith("fanin: error: ") and part in err and err.count("\n") == 1
+    assert set(os.listdir(tmp_path)) == before
+
+
+def test_errors_of_a_real_process_have_no_traceback(tmp_path):
+    """The same in a process of its own: one line, status 1 or 2."""
+    assert "No such file" in run("init", tmp_path / "none", "--rules", "torch", "-o", tmp_path / "out", status=1)
+    assert "--rules" in run("init", tmp_path / "none", "-o", tmp_path / "out", status=2)
+
+
+def test_a_closed_pipe_is_no_traceback():
+    """`fanin list | head -1` ends quietly."""
+    process = start("list")
+    process.stdout.close()
+
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait() == 1
+
+
+@pytest.mark.parametrize(("number", "status"), [
+    (signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, 137)], ids=["INT", "TERM", "KILL"])
+def test_a_killed_run_leaves_no_file(model, tmp_path, number, status):
+    """Stopped while it writes, it leaves nothing under the final name; no temporary file either, if it may clean up."""
+    path = model(**{name: ([3000, 3000], "F32") for name in "abcdefgh"})  # many seconds of work, few bytes
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[[rule]]\nmatch = '*'\ninit = 'orthogonal'")
+    (tmp_path / "out").mkdir()
+    process = start("init", path, "--rules", rules, "-o", tmp_path / "out" / "model")
+    deadline = time.monotonic() + 60
+    while not os.listdir(tmp_path / "out"):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+
+    left = os.listdir(tmp_path / "out")
+    # As a shell reports it: Python itself dies of SIGINT where the interrupt went through an exec(), which numba uses.
+    assert (process.returncode if process.returncode >= 0 else 128 - process.returncode) == status
+    assert err == ("fanin: interrupted\n" if status == 130 else "")
+    assert left == [] if status == 130 else "model" not in left
+
+
+def test_memory_does_not_grow_with_a_tensor(model, tmp_path):
+    """A tensor of 384 MiB takes no more memory than one of 32 MiB."""
+    code = ("import resource, sys; from fanin.cli import main; status = main(sys.argv[1:]); "
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); sys.exit(status)")
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[[rule]]\nmatch = '*'\ninit = 'normal'")
+    peaks = []
+    for mebibytes in (32, 384):
+        path = model(w=([mebibytes, 2**18], "F32"))
+        args = ["init", path, "--rules", rules, "-o", tmp_path / "out"]
+        out = subprocess.run([sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True, check=True)
+        peaks.append(int(out.stdout.split()[-1]) * 1024)
+        (tmp_path / "out").unlink()
+
+    assert peaks[1] - peaks[0] < 24 * 2**20
