@@ -1,0 +1,97 @@
+"""The names that `fanin` exports, the ones the documentation describes and the ones the registry knows agree."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import fanin
+from fanin import Initializer, Registry
+
+DOCS = Path(__file__).parent.parent / "docs"
+DIRECTIVE = re.compile(r"^\.\. (?:auto(?:class|function|data|exception)|py:data)::\s+fanin\.([\w.]+)", re.MULTILINE)
+
+
+def exported(module=fanin):
+    """The public names of a module: what it imports in the form `X as X`, and what it defines."""
+    body = ast.parse(Path(module.__file__).read_text("utf-8")).body
+    reexported = {alias.asname for node in body if isinstance(node, ast.ImportFrom)
+                  for alias in node.names if alias.asname == alias.name}
+    defined = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    return {name for name in reexported | defined if not name.startswith("_")}
+
+
+def documented():
+    """The names, relative to `fanin`, that some page has an autodoc directive for."""
+    return {name for page in DOCS.glob("*.md") for name in DIRECTIVE.findall(page.read_text("utf-8"))}
+
+
+def test_every_public_name_is_documented_and_every_documented_name_is_public():
+    """What `fanin` exports has an autodoc entry, and nothing else does."""
+    modules = {name for name in exported() if inspect.ismodule(getattr(fanin, name))}
+    inner = {f"{name}.{inside}" for name in modules for inside in exported(getattr(fanin, name)) - exported()}
+    names = exported() - modules | inner
+
+    assert documented() == names
+
+
+@pytest.mark.parametrize("name", sorted(exported()))
+def test_every_public_name_has_a_docstring(name):
+    """A public class or function says what it does."""
+    value = getattr(fanin, name)
+
+    assert not callable(value) or inspect.getdoc(value)
+
+
+def schemes():
+    """fanin's own scheme classes, from the live registry."""
+    found = {type(Registry.get({"scheme": name, "version": 1, **required(name)})) for name in scheme_names()}
+    return {cls for cls in found if cls.__module__.startswith("fanin.")}
+
+
+def scheme_names():
+    return [name for name in Registry.names() if is_scheme_name(name)]
+
+
+def is_scheme_name(name):
+    return name.replace("_", "") in {cls.__name__.lower() for cls in vars(fanin).values()
+                                     if isinstance(cls, type) and issubclass(cls, Initializer)}
+
+
+def required(name):
+    return {"sparsity": 0.5} if name == "sparse" else {}
+
+
+def test_every_registered_scheme_is_exported():
+    """A scheme that a config can name can also be imported from `fanin`."""
+    assert {cls.__name__ for cls in schemes()} <= exported()
+
+
+def test_every_registered_name_is_on_the_names_page():
+    """docs/names.md lists every name, alias and profile that the registry knows by itself."""
+    page = (DOCS / "names.md").read_text("utf-8")
+    names = {*Registry.names(), *Registry.profiles(), *(alias for name in Registry.names()
+                                                        for alias in Registry.aliases(name))}
+
+    assert {name for name in names if f"`{name}`" not in page} == set()
+
+
+def test_the_version_is_the_installed_distributions():
+    """`fanin.__version__` and the metadata of the built package agree."""
+    from importlib.metadata import version
+
+    assert fanin.__version__ == version("fanin")
+
+
+@pytest.mark.parametrize("cls", sorted((value for value in vars(fanin).values() if isinstance(value, type)
+                                        and issubclass(value, Initializer) and value is not Initializer),
+                                       key=lambda cls: cls.__name__))
+def test_every_scheme_documents_its_parameters_with_an_example(cls):
+    """A scheme's docstring names each constructor parameter and holds an example that runs."""
+    text = inspect.getdoc(cls)
+    parameters = list(inspect.signature(cls).parameters)
+
+    assert [name for name in parameters if not re.search(rf"\b{name}\b", text)] == []
+    assert ">>>" in text
