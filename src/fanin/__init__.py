@@ -2,7 +2,14 @@
 
 from . import math as math
 from . import stream as stream
+from ._errors import FaninAttributeError as FaninAttributeError
 from ._errors import FaninError as FaninError
+from ._errors import FaninIndexError as FaninIndexError
+from ._errors import FaninKeyError as FaninKeyError
+from ._errors import FaninMemoryError as FaninMemoryError
+from ._errors import FaninRuntimeError as FaninRuntimeError
+from ._errors import FaninTypeError as FaninTypeError
+from ._errors import FaninValueError as FaninValueError
 from ._plan import TensorSpec as TensorSpec
 from ._seeding import STREAM_VERSION as STREAM_VERSION
 from ._seeding import Stream as Stream

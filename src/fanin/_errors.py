@@ -39,6 +39,11 @@ class FaninKeyError(FaninError, KeyError):
         return self.args[0]  # KeyError would print the message's repr, in quotes
 
 
+for _exported in (FaninError, FaninValueError, FaninTypeError, FaninIndexError, FaninAttributeError, FaninMemoryError,
+                  FaninRuntimeError, FaninKeyError):
+    _exported.__module__ = "fanin"  # where users catch them, and what a traceback should show
+
+
 def did_you_mean(name, known):
     """A sentence that names close matches, or the way to list what there is."""
     import difflib  # only for messages

@@ -320,8 +320,9 @@ def test_only_samplers_draw(thing):
 @pytest.mark.parametrize("thing", [3, None, "laplace", math.sqrt, np.sin])
 def test_only_functions_are_marked(thing):
     """@fanin.sampler takes a plain Python function."""
-    with pytest.raises(TypeError, match="`function`"):
+    with pytest.raises(TypeError, match="`function`") as error:
         fanin.sampler(thing)
+    assert isinstance(error.value, FaninError)
 
 
 @pytest.mark.parametrize("function", [lambda u, *rest: u, lambda u, **rest: u, lambda u, *, scale=1.0: u, lambda: 1.0])

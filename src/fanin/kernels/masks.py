@@ -8,6 +8,7 @@ sampler's value, elsewhere zero. An element's mask depends on its own index only
 
 import numpy as np
 
+from .._errors import FaninValueError
 from ._device import device_function
 from .permutation import divide, permutation_params, permute, reciprocal
 from .philox import HALF, philox
@@ -75,7 +76,8 @@ def dirac_params(shape, roles, groups=1, centre=None):
     for role in "oib":
         axes = [axis for axis, r in enumerate(roles) if r == role]
         if axes and axes[-1] - axes[0] + 1 != len(axes):
-            raise ValueError(f"`layout` must keep axes of one role together (got {roles!r}): move the {role!r} axes")
+            raise FaninValueError(f"`layout` must keep axes of one role together (got {roles!r}): move the {role!r} "
+                                  "axes")
         size = 1
         for axis in axes:
             size *= shape[axis]

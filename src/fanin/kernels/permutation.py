@@ -25,6 +25,7 @@ width. Beyond n of a few thousand the key's 128 bits are fewer than the subsets,
 
 import numpy as np
 
+from .._errors import FaninValueError
 from ._device import device_function
 from .philox import HALF, LOW
 
@@ -128,6 +129,6 @@ def permutation_params(n):
     below 2**32.
     """
     if n > 2**32:
-        raise ValueError(f"`n` must be at most 2**32 (got {n})")
+        raise FaninValueError(f"`n` must be at most 2**32 (got {n})")
     width, full_rows, last_width = grid(max(n, 1))
     return np.uint64(width), reciprocal(width), np.uint64(full_rows), np.uint64(last_width)

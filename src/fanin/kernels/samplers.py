@@ -11,6 +11,7 @@ Words are uint32 where the computing type is float32 and uint64 where it is floa
 
 import numpy as np
 
+from .._errors import FaninTypeError
 from ._device import device_function, fma
 
 HALF32 = np.uint32(16)
@@ -48,6 +49,9 @@ def sampler(function):
     Returns:
         The same function, so that a sampler may call another.
 
+    Raises:
+        FaninTypeError: not a plain Python function.
+
     >>> import fanin
     >>> from fanin.math import fma, log
     >>> @fanin.sampler
@@ -62,7 +66,8 @@ def sampler(function):
     2.0
     """
     if not hasattr(function, "__code__"):
-        raise TypeError(f"`function` must be a plain Python function (got {function!r}, a {type(function).__name__})")
+        raise FaninTypeError(f"`function` must be a plain Python function (got {function!r}, a "
+                             f"{type(function).__name__})")
     function.takes = "u"
     return function
 
