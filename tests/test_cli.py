@@ -406,6 +406,28 @@ def test_errors_of_a_real_process_have_no_traceback(tmp_path):
     assert "--rules" in run("init", tmp_path / "none", "-o", tmp_path / "out", status=2)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are POSIX's")
+def test_progress_is_shown_on_a_terminal_only(model, rules, tmp_path):
+    """A bar with the amount done goes to standard error when that is a terminal; standard output stays what it was."""
+    args = ("init", model(**SMALL), "--rules", rules, "-o", tmp_path / "out")
+    silent = run(*args)
+    terminal, its_end = os.openpty()
+    process = subprocess.Popen([sys.executable, "-m", "fanin", *map(str, args)], stdout=subprocess.PIPE, stderr=its_end,
+                               text=True, env={**os.environ, "TERM": "xterm"})
+    os.close(its_end)
+    shown = b""
+    try:
+        while part := os.read(terminal, 4096):
+            shown += part
+    except OSError:  # Linux's way to say that the other end is closed
+        pass
+    os.close(terminal)
+
+    assert process.communicate(timeout=60)[0] == silent
+    assert process.returncode == 0
+    assert re.search(rb"(\d\.\d)/\1 kB", shown), shown
+
+
 def test_a_closed_pipe_is_no_traceback():
     """`fanin list | head -1` ends quietly."""
     process = start("list")
