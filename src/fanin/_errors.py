@@ -39,8 +39,7 @@ class FaninKeyError(FaninError, KeyError):
         return self.args[0]  # KeyError would print the message's repr, in quotes
 
 
-for _exported in (FaninError, FaninValueError, FaninTypeError, FaninIndexError, FaninAttributeError, FaninMemoryError,
-                  FaninRuntimeError, FaninKeyError):
+for _exported in (FaninError, *FaninError.__subclasses__()):
     _exported.__module__ = "fanin"  # where users catch them, and what a traceback should show
 
 

@@ -1,12 +1,12 @@
 """Reading rules from a TOML or JSON file or from a built-in set, and writing them as one line of JSON."""
 
 import json
-import math
 import os
 import tomllib
 from importlib import resources
 
 from .._errors import FaninError, FaninValueError
+from ..initializers._config import encode
 from .rules import Rule
 from .spec import unique_keys
 
@@ -68,12 +68,4 @@ def _parse(text):
 
 def rules_text(rules):
     """The rules as one line of JSON, which `--rules` takes as a file."""
-    return json.dumps({"rule": [_jsonable(rule.entry) for rule in rules]}, ensure_ascii=False)
-
-
-def _jsonable(value):
-    if isinstance(value, dict):
-        return {key: _jsonable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_jsonable(item) for item in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    return json.dumps({"rule": [encode("rule", rule.entry) for rule in rules]}, ensure_ascii=False)

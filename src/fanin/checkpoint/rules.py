@@ -17,7 +17,6 @@ names, in which \\1, \\2, ... stand for the groups of the match.
 """
 
 import fnmatch
-import math
 import re
 from typing import Any, NamedTuple
 
@@ -26,11 +25,11 @@ import numpy as np
 from .._errors import FaninError, FaninTypeError, FaninValueError
 from .._fans import compute_fans
 from ..initializers import Constant, Initializer, Orthogonal, Registry, Sparse
+from ..initializers._config import decode
 from .header import TensorInfo
 
 _KEYS = ("match", "init", "rank", "rank_of", "fans_of")
 _LAYOUTS = {"torch": "oi*", "jax": "*io"}
-_SPECIAL = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 _AT_MOST = 20  # names in one error line
 
 
@@ -147,7 +146,7 @@ def _scheme(init, layout):
     elif isinstance(init, dict) and "scheme" in init:
         scheme, given = Registry.get(init), init
     elif isinstance(init, dict) and isinstance(init.get("name"), str):
-        given = {key: _number(value) for key, value in init.items() if key != "name"}
+        given = {key: decode(key, value, Initializer.from_config) for key, value in init.items() if key != "name"}
         scheme, own_layout = Registry.get(init["name"], **given), ":" in init["name"] or "profile" in init
     else:
         raise FaninTypeError("`init` must be a name, a table with `name` and parameters, or a config with `scheme` "
@@ -156,13 +155,6 @@ def _scheme(init, layout):
         return scheme
     key, value = ("axis", -1) if isinstance(scheme, (Orthogonal, Sparse)) else ("layout", _LAYOUTS[layout])
     return scheme.replace(**{key: value}) if key in _config(scheme) and key not in given else scheme
-
-
-def _number(value):
-    """A parameter as JSON may spell it: "inf", "-inf", "nan"."""
-    if isinstance(value, list):
-        return [_number(item) for item in value]
-    return _SPECIAL.get(value, value) if isinstance(value, str) else value
 
 
 def assign(tensors, rules):
