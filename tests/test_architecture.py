@@ -47,7 +47,7 @@ MAX_LINES = 400
 
 # Two files of kernels/ prepare functions on the host, and may import what that takes.
 HOST_SIDE = {
-    "_device.py": {"ctypes", "math", "numba", "struct"},
+    "_device.py": {"ctypes", "llvmlite", "math", "numba", "struct"},
     "literals.py": {"types"},
 }
 

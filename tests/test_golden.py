@@ -19,7 +19,9 @@ POLICY = ("the bits of {} have changed. The same (scheme, seed, name, shape, dty
 TIMEOUT = 300
 OTHER_PROCESSORS = {
     "avx2": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma,+bmi,+bmi2"},
-    "without fma": {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": "+sse2"},
+    # the fused multiply-add is then a call of the C library, which looks at the hardware unless it is told not to
+    "without fma": {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": "+sse2",
+                    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-FMA4,-AVX2"},
 }
 ELSEWHERE = [f"{preset} {make_golden.MATRIX}" for preset in (
     "uniform float32", "normal float32", "normal float64", "truncated_normal float32", "truncated_normal bfloat16",

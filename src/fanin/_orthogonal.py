@@ -14,6 +14,7 @@ Comput. 13, 1992): 2 m n^2 - 2/3 n^3 operations in all, nearly all of them in BL
 import numpy as np
 
 PANEL = 192  # reflectors in a product, at most: fewer starve BLAS, more make the triangles T and V^H V cost
+BLOCK = 64  # rows and columns that triangles are cut into
 TILE = 1 << 21  # bytes of a product that wait, in cache, to be added to the matrix
 
 
@@ -103,10 +104,14 @@ def _from_columns(q, columns, normals):
 
         np.multiply(top[:, unit].conj(), signs[unit], out=w[:, :units])
         np.matmul(below.conj(), q[stop:, later:], out=w[:, units:])
-        np.matmul(t, w, out=tw)
+        for i in range(0, b, BLOCK):  # T is upper triangular, and so are the columns of T V^H e_j put together
+            np.matmul(t[i : i + BLOCK, i:], w[i:], out=tw[i : i + BLOCK])
         np.matmul(top.T, tw, out=q[start:stop, first:])
         q[start + unit, np.arange(first, later)] += signs[unit]
-        np.matmul(below.T, tw[:, :units], out=q[stop:, first:later])
+        for i in range(0, units, BLOCK):
+            j = min(i + BLOCK, units)
+            reach = unit[j - 1] + 1
+            np.matmul(below[:reach].T, tw[:reach, i:j], out=q[stop:, first + i : first + j])
         _add_product(q[stop:, later:], below.T, tw[:, units:])
 
 
@@ -138,7 +143,7 @@ class _Panels:
 
     def __init__(self, m, count, normals, dtype):
         self.m, self.count, self.normals, self.dtype = m, count, normals, dtype
-        self.width = min(max(64, count // 8), PANEL, count)
+        self.width = min(max(64, -(-count // 3)), PANEL, count)
         self.starts = range(0, count, self.width)
         self.store = np.empty(self.width * m, dtype)
 

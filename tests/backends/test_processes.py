@@ -1,78 +1,103 @@
-"""Threads and processes of the caller's own: the same bits, no hang, no crash, under each of numba's threading layers.
-
-Each case runs in a process of its own, with a time limit: what it guards against kills or freezes the interpreter.
-"""
+"""Threads and processes of the caller's own: the same bits, no hang, no crash, whatever numba's layer does."""
 
 import json
+import multiprocessing
 import os
-import shutil
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
 
 import pytest
 
-import fanin
+from scripts import NEEDS_FORK, OF_LAYERS, USERS_KERNEL, digests_of_draws, run, run_with_layer, source, threading_layers
 
-TIMEOUT = 120  # seconds
-LAYERS = ["default", "workqueue"]
-OF_LAYERS = pytest.mark.parametrize("layer", LAYERS)
-PREAMBLE = """
-    import hashlib, multiprocessing, os, sys, threading, warnings
-    import fanin
-
-    SHAPE = (300, 401)  # enough for the parallel loop
-
-    def draw(i):
-        array = fanin.Normal()(SHAPE, seed=3, name=f"w{i}")
-        return hashlib.blake2b(array.tobytes(), digest_size=8).hexdigest()
-"""
+TWO = {"NUMBA_NUM_THREADS": "2"}
 
 
-def run(code, layer="default", site=None, **environment):
-    """The standard output of a script, as JSON; the test fails on a crash and on a hang. `site` precedes sys.path."""
-    environment = os.environ | {"NUMBA_NUM_THREADS": "2", "PYTHONWARNINGS": "ignore::DeprecationWarning"} | environment
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(site or ""), *sys.path]))
-    if layer != "default":
-        environment["NUMBA_THREADING_LAYER"] = layer
-    script = textwrap.dedent(PREAMBLE) + textwrap.dedent(code)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment,
-                          timeout=TIMEOUT)
-    assert done.returncode == 0, f"exit status {done.returncode}\n{done.stderr}"
-    return json.loads(done.stdout)
+def answer(*codes, layer="not started", **variables):
+    return json.loads(run_with_layer(layer, *codes, **TWO | variables))
 
 
 @pytest.fixture(scope="module")
 def expected():
-    """Digests of eight named draws, made in one thread here."""
-    import hashlib
+    return digests_of_draws()
 
-    import numpy as np
 
-    serial = [np.concatenate([fanin.Normal().shard((300, 401), slice(i, i + 50), seed=3, name=f"w{n}")
-                              for i in range(0, 300, 50)]) for n in range(8)]
-    return [hashlib.blake2b(array.tobytes(), digest_size=8).hexdigest() for array in serial]
+# -- threads ---------------------------------------------------------------------------------------------------------
 
 
 @OF_LAYERS
-def test_one_process(layer, expected):
-    """The parallel loop really runs, on the layer asked for, and gives the serial bits."""
-    found, used = run("""
-        import json, numba
-        digests = [draw(i) for i in range(8)]
-        print(json.dumps([digests, numba.threading_layer()]))
-    """, layer)
-    assert found == expected
-    assert layer in ("default", used)
+def test_eight_threads_at_once(layer, expected):
+    """Threads that draw at the same time, from the first compilation on, get the bits of one thread."""
+    found = answer("""
+        start, found = threading.Barrier(8), {}
+        def work(i):
+            start.wait()
+            found[i] = [draw((i + j) % 8) for j in range(24)]
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        answer([found[i] for i in range(8)])
+    """, layer=layer)
+    assert found == [[expected[(i + j) % 8] for j in range(24)] for i in range(8)]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+# How many threads run: those whose time on a processor, in nanoseconds, grows during draws.
+RUNNING = """
+    def times():
+        found = {}
+        for thread in os.listdir("/proc/self/task"):
+            with open(f"/proc/self/task/{thread}/schedstat") as file:
+                found[thread] = int(file.read().split()[0])
+        return found
+
+    def running(expected):
+        out = np.empty(2**24, np.float32)
+        fanin.Normal()(out.shape, out=out, seed=0)
+        most = 0
+        for i in range(100):  # a helper that finds no free processor comes too late
+            before = times()
+            fanin.Normal()(out.shape, out=out, seed=0)
+            most = max(most, sum(time > before.get(thread, 0) + 200_000 for thread, time in times().items()))
+            if most >= expected and i > 10:
+                break
+        return most, draw(0)
+"""
+NEEDS_PROC = pytest.mark.skipif(not os.path.exists(f"/proc/{os.getpid()}/schedstat"), reason="needs Linux' times")
+
+
+@NEEDS_PROC
+@pytest.mark.parametrize(("variables", "threads"), [
+    ({"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "3"}, 1), ({"NUMBA_NUM_THREADS": "3"}, 3),
+    ({"NUMBA_NUM_THREADS": "4", "OMP_NUM_THREADS": "2"}, 2), ({"NUMBA_NUM_THREADS": "4", "OMP_NUM_THREADS": "1,4"}, 1),
+], ids=str)
+def test_variables_that_limit_threads(variables, threads, expected):
+    """NUMBA_NUM_THREADS and OMP_NUM_THREADS are both kept, and the bits don't depend on them."""
+    found = answer(RUNNING, f"answer(running({threads}))", **variables)
+    assert found == [threads, expected[0]]
+
+
+@NEEDS_PROC
+def test_set_num_threads(expected):
+    """numba.set_num_threads counts from the next draw on, down and up."""
+    found = answer(RUNNING, """
+        import numba
+        found = [running(3)]
+        for n in (1, 2, 3):
+            numba.set_num_threads(n)
+            found.append(running(n))
+        answer(found)
+    """, NUMBA_NUM_THREADS="3")
+    assert found == [[threads, expected[0]] for threads in (3, 1, 2, 3)]
+
+
+# -- processes -------------------------------------------------------------------------------------------------------
+
+
+@NEEDS_FORK
 @OF_LAYERS
 def test_a_forked_child(layer, expected):
-    """After the parent used parallel kernels, child and grandchild draw the same bits, and so does the parent."""
-    found = run("""
-        import json
+    """After the parent drew in threads, child and grandchild draw the same bits, and so does the parent."""
+    found = answer("""
         def child(connection):
             inner, outer = multiprocessing.Pipe(duplex=False)
             fork = multiprocessing.get_context("fork")
@@ -88,17 +113,16 @@ def test_a_forked_child(layer, expected):
         process.start()
         from_child = receiver.recv() if receiver.poll(90) else None
         process.join(60)
-        print(json.dumps([from_child, [draw(i) for i in range(8)], process.exitcode]))
-    """, layer)
+        answer([from_child, [draw(i) for i in range(8)], process.exitcode])
+    """, layer=layer)
     assert found == [expected, expected, 0]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+@NEEDS_FORK
 @OF_LAYERS
 def test_a_child_forked_while_threads_draw(layer, expected):
-    """A fork in the middle of another thread's parallel kernel leaves a child that works."""
-    found = run("""
-        import json
+    """A fork in the middle of other threads' draws leaves a child that works."""
+    found = answer("""
         stop = threading.Event()
         draw(0)
         threads = [threading.Thread(target=lambda: [draw(0) for _ in iter(stop.is_set, True)]) for _ in range(2)]
@@ -108,85 +132,115 @@ def test_a_child_forked_while_threads_draw(layer, expected):
         for i in range(8):
             pid = os.fork()
             if pid == 0:
-                os._exit(0 if draw(i) == sys.argv[1:][i] else 9)
+                os._exit(0 if draw(i) == EXPECTED[i] else 9)
             codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
         stop.set()
         for thread in threads:
             thread.join()
-        print(json.dumps(codes))
-    """.replace("sys.argv[1:]", repr(expected)), layer)
+        answer(codes)
+    """.replace("EXPECTED", repr(expected)), layer=layer)
     assert found == [0] * 8
 
 
-@OF_LAYERS
-def test_eight_threads_at_once(layer, expected):
-    """Threads that draw at the same time, from the first compilation on, get the bits of one thread."""
-    found = run("""
-        import json
-        start, found = threading.Barrier(8), {}
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+@pytest.mark.parametrize("layer", threading_layers())
+def test_a_pool_of_workers(layer, method, tmp_path, expected):
+    """Workers as data loaders start them, by each method of multiprocessing, after the parent drew."""
+    job = tmp_path / "job.py"
+    job.write_text(source("""
         def work(i):
-            start.wait()
-            found[i] = [draw((i + j) % 8) for j in range(24)]
-        threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        print(json.dumps([found[i] for i in range(8)]))
-    """, layer)
-    assert found == [[expected[(i + j) % 8] for j in range(24)] for i in range(8)]
-
-
-def test_spawned_workers(tmp_path, expected):
-    """A pool of fresh processes, as data loaders make them."""
-    script = tmp_path / "job.py"
-    script.write_text(textwrap.dedent(PREAMBLE) + textwrap.dedent("""
-        import json
-        if __name__ == "__main__":
-            draw(0)
-            with multiprocessing.get_context("spawn").Pool(2) as pool:
-                print(json.dumps(pool.map(draw, range(8))))
-    """), "utf-8")
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, timeout=TIMEOUT)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == expected
-
-
-def test_a_second_process_compiles_nothing(tmp_path, expected):
-    """Compiled kernels are kept on disk and found again: the first call of the next process is quick."""
-    code = "print([draw(i) for i in range(8)])"
-    outputs = []
-    for _ in range(2):
-        environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_DEBUG_CACHE": "1",
-                                    "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        done = subprocess.run([sys.executable, "-c", textwrap.dedent(PREAMBLE) + code], capture_output=True, text=True,
-                              env=environment, timeout=TIMEOUT)
-        assert done.returncode == 0, done.stderr
-        outputs.append(done.stdout)
-    assert all(str(expected) in output for output in outputs)
-    assert "data saved to" in outputs[0]
-    assert "data saved to" not in outputs[1]
-    assert "data loaded from" in outputs[1]
-
-
-def test_a_read_only_machine_is_no_obstacle(tmp_path, expected):
-    """Where compiled code can be kept nowhere it is made anew, and one warning says so and what to do."""
-    # Root may write anywhere; a file where a folder would have to be stops it too.
-    package = tmp_path / "site" / "fanin"
-    shutil.copytree(Path(fanin.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    for blocked in (package / "backends" / "__pycache__", tmp_path / "home"):
-        blocked.write_text("")
-    found, warned, where = run("""
-        import json
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            found = [draw(i) for i in range(8)] + [fanin.Uniform()(3, seed=0).tolist()]
-        warned = [str(warning.message) for warning in caught if warning.category is RuntimeWarning]
-        print(json.dumps([found[:8], warned, fanin.__file__]))
-    """, site=package.parent, NUMBA_CACHE_DIR="", HOME=str(tmp_path / "home"), XDG_CACHE_HOME=str(tmp_path / "home"))
-
-    assert where.startswith(str(package))
+            return draw(i)
+    """), "utf-8")  # fresh processes import what they are to run
+    found = answer(f"""
+        from job import work
+        draw(0)
+        with multiprocessing.get_context({method!r}).Pool(2) as pool:
+            answer(pool.map(work, range(8)))
+    """, layer=layer, site=tmp_path)
     assert found == expected
-    assert len(warned) == 1
-    assert "NUMBA_CACHE_DIR" in warned[0]
+
+
+# -- the caller's own parallel kernels -------------------------------------------------------------------------------
+
+
+def test_drawing_starts_no_threading_layer(expected):
+    """numba's layer stays the caller's to choose, after fanin has drawn in several threads."""
+    for layer in threading_layers():
+        found, before, helpers, used = answer(USERS_KERNEL, f"""
+            found = [draw(i) for i in range(8)]
+            before = numba.np.ufunc.parallel._is_initialized
+            helpers = sum(thread.name == "fanin" for thread in threading.enumerate())
+            numba.config.THREADING_LAYER = {layer!r}
+            users_own()
+            answer([found, before, helpers, numba.threading_layer()])
+        """)
+        assert found == expected
+        assert (before, helpers, used) == (False, 1, layer)
+
+
+@NEEDS_FORK
+@pytest.mark.parametrize("layer", threading_layers())
+def test_a_childs_own_kernel(layer, expected):
+    """A forked child may run numba's parallel kernels, as it could if its parent had not drawn."""
+    found = answer(USERS_KERNEL, """
+        first = draw(0)
+        pid = os.fork()
+        if pid == 0:
+            users_own()
+            os._exit(0 if draw(1) == EXPECTED[1] else 9)
+        answer([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), first])
+    """.replace("EXPECTED", repr(expected)), NUMBA_THREADING_LAYER=layer)
+    assert found == [0, expected[0]]
+
+
+@pytest.mark.parametrize("layer", threading_layers())
+def test_a_kernel_that_runs_beside_a_draw(layer, expected):
+    """A parallel kernel in another thread, at the same time: also on the workqueue layer, which allows only one."""
+    found = answer(USERS_KERNEL, """
+        users_own()
+        stop, rounds = threading.Event(), []
+        def beside():
+            while not stop.is_set():
+                users_own(10**6)
+                rounds.append(1)
+        thread = threading.Thread(target=beside)
+        thread.start()
+        found = [draw(i % 8) for i in range(64)]
+        while len(rounds) < 20:
+            draw(0)
+        stop.set()
+        thread.join()
+        answer([found, numba.threading_layer()])
+    """, NUMBA_THREADING_LAYER=layer)
+    assert found == [expected * 8, layer]
+
+
+# -- the end ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("daemon", [True, False])
+def test_the_interpreter_ends_while_a_thread_draws(daemon):
+    """No hang and no crash: a daemon thread is dropped in the middle of a draw, another thread's draw is finished."""
+    found = run(f"""
+        out = np.zeros(2**25, np.float32)
+        whole = fanin.Normal()(out.shape, seed=0)
+        def work():
+            fanin.Normal()(out.shape, out=out, seed=0)
+            print("drawn", bool((out == whole).all()), flush=True)
+        thread = threading.Thread(target=work, daemon={daemon})
+        thread.start()
+        while not out[0]:
+            time.sleep(0.001)
+        print("ends", flush=True)
+    """)
+    assert found.split("\n")[:-1] == (["ends"] if daemon else ["ends", "drawn True"])
+
+
+def test_draws_at_exit(expected):
+    """`atexit` functions draw, in threads too."""
+    found = run("""
+        import atexit
+        atexit.register(lambda: answer([draw(i) for i in range(8)]))
+        draw(0)
+    """)
+    assert json.loads(found) == expected

@@ -36,5 +36,8 @@ def check_device(device):
 def get_backend(device):
     """The backend module for a name that `check_device` returned, imported at its first use (numba is slow to)."""
     if device not in _loaded:
-        _loaded[device] = importlib.import_module(_MODULES[device], __name__)
+        from ._interrupts import uninterrupted
+
+        with uninterrupted():
+            _loaded[device] = importlib.import_module(_MODULES[device], __name__)
     return _loaded[device]

@@ -1,15 +1,16 @@
-"""Every core of this machine: the loops of loops.py through `@njit(parallel=True)`, a variant per sampler and type."""
+"""The loops of loops.py through `@njit`, a variant per sampler and type, on all cores."""
 
 import functools
 import hashlib
+import math
 import os
-import threading
 import warnings
 from pathlib import Path
 
 import numba
 import numpy as np
-from numba.core import types
+from llvmlite import ir
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from .. import kernels
@@ -18,10 +19,13 @@ from ..kernels._device import register_cpu
 from ..kernels.literals import fingerprint
 from ..kernels.samplers import constant, constant_pair
 from . import loops
-from ._blocks import block_of, is_wide
+from ._blocks import block_of, is_wide, number_of
+from ._interrupts import uninterrupted
 from ._strides import as_run, target
+from ._team import share
 
-SMALL = 32768  # numbers below which starting threads costs more than it gains
+PIECE = 2**15, 2**23  # least and most numbers that a thread takes at a time: 15 µs of work, and 5 ms, for Ctrl-C
+SMALL = 2 * PIECE[0]  # numbers below which waking threads costs more than it gains
 SCRATCH = 65536  # elements of the one temporary, for arrays whose strides the loops can't express
 
 register_cpu()
@@ -41,12 +45,13 @@ def fill(plan, key, out, block, serial=False):
     kernels = _kernels(plan.sampler, plan.mask, storage, parts)
     run = as_run(out, block, storage)
     place = None if run is not None else target(out, block, storage)
-    serial = serial or out.size * parts < SMALL
+    threads = 1 if serial or out.size * parts < SMALL else _thread_count()
+    arguments = key.words, plan.params, plan.mask_params
     try:
         if run is not None:
-            _call(kernels.run, serial, run, block.start * parts, key.words, plan.params, plan.mask_params)
+            _fill_run(kernels.run(), threads, run, block.start * parts, arguments)
         elif place is not None:
-            _call(kernels.strided, serial, *place, key.words, plan.params, plan.mask_params)
+            _fill_strided(kernels.strided(), threads, place, arguments)
         else:
             _fill_through_scratch(plan, key, out, block)
     except numba.core.errors.NumbaError as error:  # nothing was written: the kernel was never run
@@ -76,35 +81,83 @@ def _fill_through_scratch(plan, key, out, block):
         _fill_through_scratch(plan, key, piece, block._replace(start=start, dims=piece.shape))
 
 
-# -- serial or parallel -------------------------------------------------------------------------------------------
-
-# The workqueue layer kills the process when two threads run parallel kernels at once, and the OpenMP layer kills a
-# forked child at its first one. Bits don't depend on threads, so the serial kernel is always a right answer.
-_parallel_turn = threading.Lock()
-_forked = False
+# -- threads ------------------------------------------------------------------------------------------------------
 
 
-def _after_fork():
-    global _forked
-    _forked = True
+def _fill_run(kernel, threads, run, first, arguments):
+    _ready(kernel, run[:0], first, *arguments)
+    if threads == 1 and len(run) <= PIECE[1]:
+        kernel(run, first, *arguments)
+        return
+    size = _piece(len(run), threads)
+    lead = -first % loops.CHUNK  # the first piece takes the odd start, so that all others hold whole blocks
+    if lead:
+        kernel(run[:lead], first, *arguments)
+
+    def work(i):
+        start = lead + i * size
+        kernel(run[start:start + size], first + start, *arguments)
+
+    share(work, -(-(len(run) - lead) // size), threads)
+
+
+def _fill_strided(kernel, threads, place, arguments):
+    _ready(kernel, *place._replace(dims=place.dims * 0), *arguments)
+    longest = int(place.dims.argmax())
+    length, numbers = int(place.dims[longest]), math.prod(place.dims.tolist())
+    if threads == 1 and numbers <= PIECE[1]:
+        kernel(*place, *arguments)
+        return
+    size = max(1, _piece(numbers, threads) * length // numbers)
+
+    def work(i):
+        start, dims = i * size, place.dims.copy()
+        dims[longest] = min(size, length - start)
+        at = place.at + start * int(place.out_steps[longest])
+        first = place.first + start * int(place.number_steps[longest])
+        kernel(*place._replace(at=at, first=first, dims=dims), *arguments)
+
+    share(work, -(-length // size), threads)
+
+
+def _ready(kernel, *nothing):
+    """Compile a kernel by a call that has nothing to fill, before other threads need it."""
+    if not kernel.overloads:
+        with uninterrupted():
+            try:
+                kernel(*nothing)
+            except OSError:  # a full disk, say: the code was made, and can't be kept
+                if not kernel.overloads:
+                    raise
+                _warn_uncached()
+
+
+def _piece(numbers, threads):
+    """Numbers that a thread takes at a time: a fourth of its share, so that one that is held up can be helped."""
+    fourth = numbers // (4 * threads)
+    return min(max(PIECE[0], fourth - fourth % loops.CHUNK), PIECE[1])
+
+
+def _thread_count():
+    """As many threads as numba would use in this one, and OpenMP if it is told to."""
+    layer = numba.np.ufunc.parallel
+    # asking numba starts its threading layer, which is the caller's to choose; before that there is nothing to ask
+    threads = numba.get_num_threads() if layer._is_initialized else numba.config.NUMBA_NUM_THREADS
+    return min(threads, _openmp_threads() or threads)
+
+
+@functools.cache
+def _openmp_threads():
+    """OMP_NUM_THREADS, or of a list of them, one for each level of nesting, the first; None without one."""
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(first) or None if first.isdecimal() else None
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
     # A fork waits for another thread's compilation: the child could never take a lock that a lost thread holds.
     _compiling = numba.core.compiler_lock.global_compiler_lock
     os.register_at_fork(before=_compiling.acquire, after_in_parent=_compiling.release,
                         after_in_child=_compiling.release)
-
-
-def _call(kernel, serial, *arguments):
-    if serial or _forked or numba.get_num_threads() == 1 or not _parallel_turn.acquire(blocking=False):
-        kernel(False)(*arguments)
-        return
-    try:
-        kernel(True)(*arguments)
-    finally:
-        _parallel_turn.release()
 
 
 # -- compiled variants --------------------------------------------------------------------------------------------
@@ -113,12 +166,24 @@ def _call(kernel, serial, *arguments):
 class _Kernels:
     """The loops for one sampler, mask and storage type; each compiled when it is first called."""
 
-    def __init__(self, label, block, wide):
-        scope = loops.specialize(block, wide, _inline, _jit, align_stack=_align_stack)
+    def __init__(self, label, block, number, wide):
+        def named(compiler):
+            # Code from disk is linked by name. By numba's own names, which it numbers anew in each process, one
+            # sampler's loop would call another's helpers where two processes had compiled them: wrong draws.
+            def compile_named(function):
+                function.__qualname__ = f"{function.__name__}-{label}"
+                return compiler(function)
 
-        def compiled(function, parallel):
-            kind, loop_range = ("parallel", numba.prange) if parallel else ("serial", range)
-            return _compile(loops.loop(function, scope, f"{kind}-{label}", loop_range), parallel)
+            return compile_named
+
+        block.__qualname__ = f"block-{label}"
+        if number is not None:
+            number.__qualname__ = f"number-{label}"
+        scope = loops.specialize(block, number, wide, named(_inline), named(_jit), align_stack=_align_stack,
+                                 scratch=_scratch_wide if wide else _scratch)
+
+        def compiled(function):
+            return _compile(loops.loop(function, scope, label, range))
 
         self.run = functools.cache(functools.partial(compiled, loops.fill_run))
         self.strided = functools.cache(functools.partial(compiled, loops.fill_strided))
@@ -140,17 +205,41 @@ def _align_stack(_context):
     return types.none(), generate
 
 
+@intrinsic
+def _stack_words(_context):
+    """The address of room for a group's words on the stack, as pairs and as single words."""
+    def generate(_context, builder, _signature, _arguments):
+        room = cgutils.alloca_once(builder, ir.ArrayType(ir.IntType(64), 2 * loops.GROUP))
+        room.align = 64
+        pointers = [builder.bitcast(room, ir.IntType(width).as_pointer()) for width in (64, 32)]
+        return cgutils.pack_struct(builder, pointers)
+
+    return types.Tuple((types.CPointer(types.uint64), types.CPointer(types.uint32)))(), generate
+
+
 # numba's default error model tests every division for zero, which keeps a loop from being vectorized
 _jit = numba.njit(nogil=True, error_model="numpy")
 _inline = numba.njit(nogil=True, error_model="numpy", forceinline=True)
 
 
-def _compile(loop, parallel):
+@_inline
+def _scratch():
+    pairs, words = _stack_words()
+    return numba.carray(pairs, 2 * loops.GROUP), numba.carray(words, 4 * loops.GROUP)
+
+
+@_inline
+def _scratch_wide():
+    pairs, _ = _stack_words()
+    return numba.carray(pairs, 2 * loops.GROUP), numba.carray(pairs, 2 * loops.GROUP)
+
+
+def _compile(loop):
     try:
-        return numba.njit(parallel=parallel, nogil=True, error_model="numpy", cache=True)(loop)
+        return numba.njit(nogil=True, error_model="numpy", cache=True)(loop)
     except RuntimeError:  # numba finds no folder to keep compiled code in
         _warn_uncached()
-        return numba.njit(parallel=parallel, nogil=True, error_model="numpy")(loop)
+        return numba.njit(nogil=True, error_model="numpy")(loop)
 
 
 @functools.cache
@@ -164,7 +253,8 @@ def _kernels(sampler, mask, storage, parts):
     block = block_of(sampler, mask, storage, parts)
     name = f"{sampler.__name__}-{mask.__name__}" if mask else sampler.__name__
     code = hashlib.blake2b((_sources() + fingerprint(sampler)).encode(), digest_size=8).hexdigest()
-    return _Kernels(f"{name}-{storage.name}x{parts}-{code}", block, is_wide(storage))
+    number = number_of(sampler, mask, storage)
+    return _Kernels(f"{name}-{storage.name}x{parts}-{code}", block, number, is_wide(storage))
 
 
 @functools.cache

@@ -9,9 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.philox import HALF, philox_pairs
+
 block: Any = None  # the block function, of a specialized copy
+number_of: Any = None  # a word's number, as it is stored, where each is made of its own word
+fill: Any = None  # fill_words where there is a number_of, else fill_blocks
 NUMBERS = 4  # numbers in a block: 4, or 2 when they are 8 bytes wide
 CHUNK = 4096  # numbers a task fills: a few microseconds' work, and half of an L1 cache
+GROUP = 256  # blocks whose words stay in the L1 cache between being made and being used
 prange = range
 
 
@@ -37,6 +42,38 @@ def align_stack():
     """A place for an instruction to the compiler: see cpu.py."""
 
 
+def scratch():
+    """Room for the words of a group: as pairs of words, and as the words that a number is made of. See cpu.py."""
+
+
+def fill_blocks(out, start, count, key, params, mask_params):
+    """The numbers of `count` blocks from block `start` on: all four at once, interleaved as they are stored."""
+    k0, k1, s0, s1 = unsigned(key)
+    for b in range(count):
+        store(out, b * NUMBERS, block(start + np.uint64(b), k0, k1, s0, s1, params, mask_params))
+
+
+def fill_words(out, start, count, key, params, mask_params):
+    """The same where each number has its word: a group's words in the order of the array, then number by number.
+
+    Pairs of words take a third of the shuffling that four numbers take (issue 3: Uniform and TruncatedNormal 5 to 12 %
+    faster).
+    """
+    k0, k1, s0, s1 = unsigned(key)
+    pairs, words = scratch()
+    groups = count // GROUP
+    for g in range(groups):
+        first = start + np.uint64(g * GROUP)
+        for i in range(GROUP):
+            b = first + np.uint64(i)
+            pairs[2 * i], pairs[2 * i + 1] = philox_pairs(b, b >> HALF, s0, s1, k0, k1)
+        part = out[g * GROUP * NUMBERS:(g + 1) * GROUP * NUMBERS]
+        for i in range(GROUP * NUMBERS):
+            part[i] = number_of(words[i], params)
+    done = groups * GROUP
+    fill_blocks(out[done * NUMBERS:], start + np.uint64(done), count - done, key, params, mask_params)
+
+
 def unsigned(key):
     """The key's four words as uint64: of Python ints numba makes int64, and any operation with one stays signed."""
     k0, k1, s0, s1 = key
@@ -53,15 +90,11 @@ def number(n, key, params, mask_params):
 def run(out, first, count, key, params, mask_params):
     """Numbers first, first + 1, … into out[0], out[1], …: whole blocks, but for the two ends."""
     align_stack()
-    k0, k1, s0, s1 = unsigned(key)
     head = min(count, -first % NUMBERS)
     for j in range(head):
         out[j] = number(first + j, key, params, mask_params)
     blocks = (count - head) // NUMBERS
-    start = np.uint64((first + head) // NUMBERS)
-    body = out[head:head + blocks * NUMBERS]
-    for b in range(blocks):
-        store(body, b * NUMBERS, block(start + np.uint64(b), k0, k1, s0, s1, params, mask_params))
+    fill(out[head:head + blocks * NUMBERS], np.uint64((first + head) // NUMBERS), blocks, key, params, mask_params)
     for j in range(head + blocks * NUMBERS, count):
         out[j] = number(first + j, key, params, mask_params)
 
@@ -107,14 +140,17 @@ def fill_strided(out, origin, first, dims, number_steps, out_steps, key, params,
                 out[at + j * out_step] = number(n + j * number_step, key, params, mask_params)
 
 
-def specialize(block, wide, compile_inline, compile_call, **replaced):
+def specialize(block, number_of, wide, compile_inline, compile_call, **replaced):
     """The globals of loops for one block function: this module's, with the functions that the loops call compiled.
 
-    `replaced` has a target's own version of what is only a place here: align_stack.
+    `number_of` is None where numbers are made of more than a word. `replaced` has a target's own versions of what are
+    only places here: align_stack and scratch.
     """
-    scope: dict[str, Any] = {**globals(), "block": block, "NUMBERS": 2 if wide else 4, **replaced}
-    for helper in (store, pick, unsigned):
+    scope: dict[str, Any] = {**globals(), "block": block, "number_of": number_of, "NUMBERS": 2 if wide else 4,
+                             **replaced}
+    for helper in (store, pick, unsigned, fill_blocks):
         scope[helper.__name__] = compile_inline(_copy(helper, scope))
+    scope["fill"] = scope["fill_blocks"] if number_of is None else compile_inline(_copy(fill_words, scope))
     # called, not inlined: each holds a copy of the block function, which costs a second to compile for a long one
     for called in (number, run):
         scope[called.__name__] = compile_call(_copy(called, scope))

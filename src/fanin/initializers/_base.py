@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from .. import _arrays, _index
+from .._checks import shape as check_shape
 from .._dtypes import as_dtype
 from .._errors import FaninAttributeError, FaninTypeError, FaninValueError
 from .._execute import materialize
@@ -110,17 +111,16 @@ class Initializer(abc.ABC):
             if dtype is not None and as_dtype(dtype) != view.dtype:
                 raise FaninTypeError(f"`dtype` must be that of `out`, {view.dtype.name}, or None (got {dtype!r})")
             dtype = view.dtype
-        spec = TensorSpec(shape, "float32" if dtype is None else dtype)
-        shape = spec.shape
+        shape, dtype = check_shape(shape), as_dtype("float32" if dtype is None else dtype)
         device = check_device(device)
         source, name = check_source(seed), check_name(name)
         axes = _index.whole(shape) if index is None else _index.parse(index[0], shape)
-        result = _index.result_shape(axes)
+        result = shape if index is None else _index.result_shape(axes)
         if view is not None and view.shape != result:
             raise FaninValueError(f"`out` must have the shape of what is drawn, {result} (got {view.shape})")
-        plan = self._plan(shape, spec.dtype)
+        plan = self._plan(shape, dtype)
         if view is None:
-            view = out = _arrays.empty(result, spec.dtype)
+            view = out = _arrays.empty(result, dtype)
         materialize(plan, take_key(source, name), device, view, axes)
         if written is not None:
             written()

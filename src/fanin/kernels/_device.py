@@ -16,6 +16,7 @@ import numpy as np
 
 _device_functions = []
 _precision_functions = []
+_rounding_functions = []
 _register = None  # what compiles a device function, once a compiled backend is loaded
 
 
@@ -44,6 +45,20 @@ def by_precision(single, double):
         dispatch.__doc__ = signature.__doc__
         _precision_functions.append((dispatch, single, double))
         return dispatch
+
+    return decorate
+
+
+def rounding_to(llvm_type, *features):
+    """Mark a device function that rounds a float32 to a 2-byte type's bit pattern.
+
+    Processors with one of these features have an instruction for it, which the compiled code then is. The function's
+    body is for all others, and the result is the same, but that bfloat16's instruction flushes subnormal numbers.
+    """
+
+    def decorate(function):
+        _rounding_functions.append((function, llvm_type, features))
+        return function
 
     return decorate
 
@@ -139,6 +154,11 @@ def register_cpu():
         _register(function)
     for function, single, double in _precision_functions:
         overload(function, jit_options=inline)(_chooser(single, double))
+    for function, llvm_type, features in _rounding_functions:
+        if _processor_has(features):
+            overload(function, jit_options=inline)(_caller(_conversion(llvm_type)))
+        else:
+            _register(function)
 
 
 def _chooser(single, double):
@@ -146,3 +166,37 @@ def _chooser(single, double):
         return single if x.bitwidth == 32 else double
 
     return choose
+
+
+def _processor_has(features):
+    """Whether numba compiles for a processor with one of these features (NUMBA_CPU_FEATURES can take them away)."""
+    import llvmlite.binding
+    from numba.core.registry import cpu_target
+
+    available = cpu_target.target_context.codegen().magic_tuple()[2].split(",")
+    # LLVM before 20 makes calls to functions that are not there of some of these conversions
+    return llvmlite.binding.llvm_version_info[0] >= 20 and any(f"+{feature}" in available for feature in features)
+
+
+def _conversion(llvm_type):
+    """An intrinsic: float32 to a 2-byte type in one instruction, and that type's bit pattern."""
+    from llvmlite import ir
+    from numba.core import types
+    from numba.extending import intrinsic
+
+    class Half(ir.types.Type):  # llvmlite has no bfloat
+        def _to_string(self):
+            return llvm_type
+
+    @intrinsic
+    def convert(_context, x):
+        def generate(_context, builder, _signature, arguments):
+            return builder.bitcast(builder.fptrunc(arguments[0], Half()), ir.IntType(16))
+
+        return types.uint16(types.float32), generate
+
+    return convert
+
+
+def _caller(convert):
+    return lambda x: lambda x: convert(x)

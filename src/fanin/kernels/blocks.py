@@ -8,17 +8,17 @@ contract's (section 2) for every dtype. Each function below returns a device fun
 import numpy as np
 
 from ._device import device_function
-from .philox import HALF, LOW, philox
+from .philox import HALF, LOW, philox, philox_pairs
 from .samplers import open_unit_double, open_unit_single
 
 
 def make_block(sampler, wide, mask, per_element, finish):
     """block(b, k0, k1, s0, s1, params, mask_params) -> the four (two, when `wide`) numbers of block b, as stored."""
     words = _double_words if wide else _single_words
-    numbers = {
-        (False, "word"): _four_words, (False, "pair"): _two_pairs, (False, "u"): _four_units,
-        (True, "word"): _two_words, (True, "pair"): _one_pair, (True, "u"): _two_units,
-    }[wide, sampler.takes](sampler)
+    if sampler.takes == "pair":
+        numbers = (_one_pair if wide else _two_pairs)(sampler)
+    else:
+        numbers = (_two_words if wide else _four_words)(_number_of_word(sampler, wide))
     masked = _no_mask if mask is None else (_masked_two if wide else _masked_four)(mask, np.uint64(per_element))
     rounded = _rounded_two(finish) if wide else _rounded_four(finish)
 
@@ -30,6 +30,30 @@ def make_block(sampler, wide, mask, per_element, finish):
     return block
 
 
+def make_number(sampler, wide, finish):
+    """number(x, params) -> the number that a sampler makes of the word x, as it is stored."""
+    unrounded = _number_of_word(sampler, wide)
+
+    @device_function
+    def number(x, params):
+        return finish(unrounded(x, *params))
+
+    return number
+
+
+def _number_of_word(sampler, wide):
+    """number(x, *params) for a sampler of one word, or of u."""
+    if sampler.takes == "word":
+        return sampler
+    unit = open_unit_double if wide else open_unit_single
+
+    @device_function
+    def number(x, *params):
+        return sampler(unit(x), *params)
+
+    return number
+
+
 @device_function
 def _single_words(b, k0, k1, s0, s1):
     w0, w1, w2, w3 = philox(b, b >> HALF, s0, s1, k0, k1)
@@ -38,8 +62,7 @@ def _single_words(b, k0, k1, s0, s1):
 
 @device_function
 def _double_words(b, k0, k1, s0, s1):
-    w0, w1, w2, w3 = philox(b, b >> HALF, s0, s1, k0, k1)
-    return (w0 & LOW) | (w1 << HALF), (w2 & LOW) | (w3 << HALF)
+    return philox_pairs(b, b >> HALF, s0, s1, k0, k1)
 
 
 def _four_words(sampler):
@@ -62,16 +85,6 @@ def _two_pairs(sampler):
     return numbers
 
 
-def _four_units(sampler):
-    @device_function
-    def numbers(words, params):
-        x0, x1, x2, x3 = words
-        return (sampler(open_unit_single(x0), *params), sampler(open_unit_single(x1), *params),
-                sampler(open_unit_single(x2), *params), sampler(open_unit_single(x3), *params))
-
-    return numbers
-
-
 def _two_words(sampler):
     @device_function
     def numbers(words, params):
@@ -86,15 +99,6 @@ def _one_pair(sampler):
     def numbers(words, params):
         x0, x1 = words
         return sampler(x0, x1, *params)
-
-    return numbers
-
-
-def _two_units(sampler):
-    @device_function
-    def numbers(words, params):
-        x0, x1 = words
-        return sampler(open_unit_double(x0), *params), sampler(open_unit_double(x1), *params)
 
     return numbers
 

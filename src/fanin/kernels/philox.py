@@ -20,21 +20,39 @@ def philox_round(c0, c1, c2, c3, k0, k1):
 
 
 @device_function
+def _nine_rounds(c0, c1, c2, c3, k0, k1):
+    # written out, because a loop over rounds is not unrolled before LLVM's vectorizer runs
+    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
+    return c0, c1, c2, c3, k0, k1
+
+
+@device_function
 def philox(c0, c1, c2, c3, k0, k1):
     """Four counter words and two key words to four random words, all in the low halves of uint64 values.
 
     The high halves carry garbage from one round to the next and out of the last: masking only the operands of the
-    multiplications lets LLVM emit one 32x32 multiply, one shift and one three-way xor per word and round. The rounds
-    are written out because a loop over them is not unrolled before LLVM's vectorizer runs.
+    multiplications lets LLVM emit one 32x32 multiply, one shift and one three-way xor per word and round.
     """
-    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
-    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
-    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
-    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
-    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
-    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
-    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
-    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
-    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _nine_rounds(c0, c1, c2, c3, k0, k1)
     c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
     return c0, c1, c2, c3
+
+
+@device_function
+def philox_pairs(c0, c1, c2, c3, k0, k1):
+    """The same four words, as w0 + 2**32·w1 and w2 + 2**32·w3.
+
+    The last round makes the pairs by rotation: of `w0 | w1 << 32` LLVM makes a slow 64-bit multiplication.
+    """
+    c0, c1, c2, c3, k0, k1 = _nine_rounds(c0, c1, c2, c3, k0, k1)
+    p0 = M0 * (c0 & LOW)
+    p1 = M1 * (c2 & LOW)
+    return ((p1 >> HALF) | (p1 << HALF)) ^ ((c1 ^ k0) & LOW), ((p0 >> HALF) | (p0 << HALF)) ^ ((c3 ^ k1) & LOW)

@@ -1,12 +1,15 @@
 """float32 to the bit patterns of the half types, rounded to nearest, ties to even.
 
+A processor's own instruction takes the place of a function where there is one (issue 3: half types a third faster); its
+only difference, that bfloat16's flushes subnormal numbers to zero, is one that the stream's promise leaves open.
+
 numba knows neither float16 nor bfloat16 on the CPU, so half arrays are written as uint16 patterns. The values are
 finite and within the target's range: plans refuse what could overflow before anything is drawn.
 """
 
 import numpy as np
 
-from ._device import bits, device_function, from_bits
+from ._device import bits, device_function, from_bits, rounding_to
 
 
 @device_function
@@ -14,14 +17,14 @@ def as_is(x):
     return x
 
 
-@device_function
+@rounding_to("bfloat", "avx512bf16")
 def to_bfloat16(x):
     pattern = bits(x)
     odd = np.uint32(pattern >> np.uint32(16)) & np.uint32(1)
     return np.uint16(np.uint32(np.uint32(pattern + np.uint32(0x7FFF)) + np.uint32(odd)) >> np.uint32(16))
 
 
-@device_function
+@rounding_to("half", "f16c", "neon")
 def to_float16(x):
     pattern = bits(x)
     sign = np.uint32(pattern >> np.uint32(16)) & np.uint32(0x8000)

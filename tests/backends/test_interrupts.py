@@ -1,0 +1,184 @@
+"""Ctrl-C: KeyboardInterrupt is raised, the process lives, nobody writes any more, and the next draw has its bits."""
+
+import contextlib
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from scripts import NEEDS_FORK, OF_LAYERS, TIMEOUT, digests_of_draws, run, run_with_layer, started
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals to processes are POSIX'")
+INTERRUPT = """
+    import queue
+
+    wishes = queue.SimpleQueue()
+    interrupt_after = wishes.put  # seconds; put() is not interrupted itself
+
+    def interrupt():
+        while True:
+            time.sleep(wishes.get())
+            os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+"""
+
+
+@OF_LAYERS
+@pytest.mark.parametrize("layout", ["contiguous", "strided"])
+def test_in_the_middle_of_a_fill(layer, layout):
+    """What is left undone stays undone, the array isn't touched after the interrupt, and the next fill is whole."""
+    found = json.loads(run_with_layer(layer, INTERRUPT, f"""
+        n = 2**23
+        base = np.zeros(2 * n if {layout == "strided"} else n, np.float32)
+        out = base[::2] if {layout == "strided"} else base
+        wholes = [fanin.Normal()(n, seed=seed) for seed in range(2)]
+        began = time.perf_counter()
+        fanin.Normal()(n, out=out, seed=0)
+        took = time.perf_counter() - began
+        found = []
+        for i in range(100):
+            out[:] = 0
+            try:
+                interrupt_after(took * (i % 10) / 10)
+                fanin.Normal()(n, out=out, seed=0)
+                time.sleep(60)
+            except KeyboardInterrupt:
+                left = out.copy()
+                time.sleep(0.02)
+                assert (out == left).all()
+                found.append("middle" if left.any() and not (left == wholes[0]).all() else "edge")
+            fanin.Normal()(n, out=out, seed=1)
+            assert (out == wholes[1]).all()
+            if found.count("middle") == 3:
+                break
+        answer(found)
+    """, NUMBA_NUM_THREADS="2"))
+    assert found.count("middle") == 3
+    assert set(found) <= {"middle", "edge"}
+
+
+def test_at_any_moment():
+    """Handlers that raise at many moments, microseconds apart: a later fill of the same array is whole."""
+    found = json.loads(run("""
+        class Alarm(Exception):
+            pass
+
+        def ring(*arguments):
+            raise Alarm
+
+        n = 2**18
+        out = np.zeros(n, np.float32)
+        whole = fanin.Normal()(n, seed=1)
+        signal.signal(signal.SIGALRM, ring)
+        interrupted = wrong = i = 0
+        end = time.perf_counter() + 3
+        while time.perf_counter() < end:
+            i += 1
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 1e-6 + i % 100 * 8e-6)
+                for _ in range(5):
+                    fanin.Normal()(n, out=out, seed=0)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except Alarm:
+                interrupted += 1
+            fanin.Normal()(n, out=out, seed=1)
+            wrong += not (out == whole).all()
+        helpers = sum(thread.name == "fanin" for thread in threading.enumerate())
+        answer([interrupted, wrong, helpers])
+    """, NUMBA_NUM_THREADS="4"))
+    interrupted, wrong, helpers = found
+    assert interrupted > 50
+    assert wrong == 0
+    assert helpers == 3
+
+
+def test_while_numba_is_imported_and_kernels_are_compiled(tmp_path):
+    """The interrupt comes when the import, or the compilation, is whole: so that the next draw works."""
+    found = json.loads(run(INTERRUPT, """
+        found = []
+        schemes = [fanin.Normal(), fanin.Uniform(), fanin.TruncatedNormal()]
+        for scheme, seconds in zip(schemes, (0.05, 0.2, 0.4)):
+            try:
+                interrupt_after(seconds)
+                scheme((7, 33), seed=1)
+                found.append("not interrupted")
+                time.sleep(60)
+            except KeyboardInterrupt:
+                found.append("interrupted")
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            assert (scheme((7, 33), seed=1) == scheme((7, 33), device="reference", seed=1)).all()
+        answer(found)
+    """, NUMBA_CACHE_DIR=str(tmp_path)))
+    assert found == ["interrupted"] * 3
+
+
+def test_while_another_thread_draws():
+    """The main thread is interrupted; the other one's draw is not, and ends whole."""
+    found = json.loads(run(INTERRUPT, """
+        n = 2**24
+        whole, out = fanin.Normal()(n, seed=1), np.zeros(n, np.float32)
+        worker = threading.Thread(target=lambda: fanin.Normal()(n, out=out, seed=1))
+        worker.start()
+        try:
+            interrupt_after(0)
+            time.sleep(60)
+        except KeyboardInterrupt:
+            found = "interrupted"
+        worker.join()
+        answer([found, bool((out == whole).all()), draw(0)])
+    """))
+    assert found == ["interrupted", True, digests_of_draws()[0]]
+
+
+def members(group):
+    """The processes of a group that are not only waiting to be collected."""
+    stats = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            stats.append(path.read_text().rpartition(")")[2].split())
+    return [fields for fields in stats if int(fields[2]) == group and fields[0] != "Z"]
+
+
+@NEEDS_FORK
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_pool_of_processes(method, tmp_path):
+    """Ctrl-C on a terminal reaches the whole group: the parent goes on, its workers end, and nothing is left."""
+    code = f"""
+        def work(i):
+            if i == 0:
+                open(sys.argv[0] + ".started", "w").close()
+            for _ in range(1000):
+                fanin.Normal()(2**22, seed=i)
+
+        if __name__ == "__main__":
+            draw(0)
+            with multiprocessing.get_context({method!r}).Pool(2) as pool:
+                try:
+                    pool.map(work, range(4), chunksize=1)
+                    found = "finished"
+                except KeyboardInterrupt:
+                    found = "interrupted"
+                pool.terminate()
+                pool.join()
+            answer([found, draw(0)])
+    """
+    script = tmp_path / "job.py"
+    with started(script, code) as process:
+        waiting = time.monotonic() + TIMEOUT
+        while not script.with_suffix(".py.started").exists():
+            assert time.monotonic() < waiting
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.01)
+        time.sleep(0.1)
+        waiting = time.monotonic() + TIMEOUT
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 0, err
+        assert json.loads(out) == ["interrupted", digests_of_draws()[0]]
+        while members(process.pid):  # multiprocessing's own tracker ends a moment later
+            assert time.monotonic() < waiting
+            time.sleep(0.01)
