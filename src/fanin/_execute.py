@@ -5,22 +5,40 @@ import math
 import numpy as np
 
 from . import _index
-from ._matrix import write_matrix
+from ._matrix import write_device_matrix, write_matrix
+from ._orthogonal_device import algebra_of
 from ._plan import ArrayPlan, MatrixPlan
 from .backends import get_backend
 
 
 def materialize(plan, key, device, out, axes):
-    """Write the elements that `axes` (see _index) select of the planned tensor into the numpy array `out`."""
+    """Write the elements that `axes` (see _index) select of the planned tensor into `out`, a view as in _arrays."""
     if out.size == 0:
         return
     if isinstance(plan, MatrixPlan):
-        write_matrix(plan, key, get_backend(device), out, axes)
+        _materialize_matrix(plan, key, device, out, axes)
     elif isinstance(plan, ArrayPlan):
         with np.errstate(all="ignore"):  # the plan has checked that the dtype holds the values
-            out[...] = plan.values(lambda d, broadcast: _as_index(axes[d], broadcast))
+            values = plan.values(lambda d, broadcast: _as_index(axes[d], broadcast))
+            if isinstance(out, np.ndarray):
+                out[...] = values
+            else:
+                get_backend(device).copy(values.astype(plan.dtype), out)
     else:
         get_backend(device).fill(plan, key, out, _index.block(axes, plan.shape))
+
+
+def _materialize_matrix(plan, key, device, out, axes):
+    if isinstance(out, np.ndarray):
+        write_matrix(plan, key, get_backend(device), out, axes)
+        return
+    algebra = algebra_of(out)
+    if algebra is not None:
+        write_device_matrix(plan, key, get_backend(device), out, axes, algebra)
+    else:  # no library that multiplies there
+        made = np.empty(out.shape, plan.dtype)
+        write_matrix(plan, key, get_backend("cpu"), made, axes)
+        get_backend(device).copy(made, out)
 
 
 def _as_index(axis, broadcast):

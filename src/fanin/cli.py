@@ -1,4 +1,4 @@
-"""The command line: `fanin init`, `fanin list`, `fanin show`. Arguments in, tables out; `checkpoint/` does the work."""
+"""The command line: `fanin init`, `list`, `show`, `devices`. Arguments in, tables out; `checkpoint/` does the work."""
 
 import argparse
 import contextlib
@@ -10,6 +10,7 @@ import sys
 from ._errors import FaninError, FaninTypeError, FaninValueError
 from ._seeding import check_seed
 from ._version import __version__
+from .backends import find_devices
 from .checkpoint.header import floating_code
 from .checkpoint.job import divide, execute, plan_job
 from .checkpoint.partition import parse_shard, parse_size
@@ -95,6 +96,9 @@ def _parser():
     show.add_argument("--profile", help="the framework whose meaning is asked for")
     show.add_argument("--shape", type=_argument(_shape), help="also what is drawn for a shape, such as 512,256")
     show.set_defaults(run=_show)
+
+    devices = commands.add_parser("devices", help="list what can be drawn on, here", allow_abbrev=False)
+    devices.set_defaults(run=_devices)
     return parser
 
 
@@ -152,6 +156,10 @@ def _show(args):
     print(json.dumps(scheme.get_config()))
     if args.shape is not None:
         _print_table(["shape", str(list(plan.shape))], rows)
+
+
+def _devices(_args):
+    _print_table(["device", "what it is"], find_devices())
 
 
 # -- output -------------------------------------------------------------------------------------------------------

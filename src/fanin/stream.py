@@ -34,10 +34,10 @@ def words(seed: Seed | None = None, name: str | None = None, start: int = 0, cou
         name: the parameter's name, or None.
         start: the number of the first word; an int >= 0.
         count: how many; an int >= 0.
-        device: "cpu" by default, or "reference".
+        device: "cpu" by default, "cuda" or "cuda:1", or "reference".
 
     Returns:
-        A numpy array of `count` uint32 words.
+        An array of `count` uint32 words: numpy's, or on a GPU numba's.
 
     Raises:
         FaninTypeError, FaninValueError: an argument out of its range.
@@ -51,7 +51,7 @@ def words(seed: Seed | None = None, name: str | None = None, start: int = 0, cou
     if start + count > WORDS:
         raise FaninValueError(f"`start` + `count` must be at most 2**61 (got {start + count})")
     source, name, device = check_source(seed), check_name(name), check_device(device)
-    out = _arrays.empty((count,), np.dtype(np.uint32))
-    plan = Plan((WORDS,), out.dtype, word, ())
-    materialize_range(plan, take_key(source, name), start, out, device)
+    out, view = _arrays.new((count,), np.dtype(np.uint32), device)
+    plan = Plan((WORDS,), view.dtype, word, ())
+    materialize_range(plan, take_key(source, name), start, view, device)
     return out

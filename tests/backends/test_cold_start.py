@@ -128,14 +128,14 @@ def test_every_source_file_counts(site):
     """Compiled code is labelled by a digest that any edit of a file of kernels/ and backends/ changes."""
     names, digests = json.loads(run("""
         from pathlib import Path
-        from fanin.backends import cpu
+        from fanin.backends import _compile
         package = Path(fanin.__file__).parent
-        digests, names = [cpu._sources()], []
+        digests, names = [_compile.sources()], []
         for file in sorted([*package.glob("kernels/*.py"), *package.glob("backends/*.py")]):
             names.append(file.name)
             file.write_text(file.read_text("utf-8") + "\\n", "utf-8")
-            cpu._sources.cache_clear()
-            digests.append(cpu._sources())
+            _compile.sources.cache_clear()
+            digests.append(_compile.sources())
         answer([names, digests])
     """, site=site))
     assert {"philox.py", "uniform.py", "loops.py", "_blocks.py"} < set(names)

@@ -20,13 +20,14 @@ class Target(NamedTuple):
 
 def as_run(out, block, storage):
     """`out` as the 1-D array of its numbers, when they and the block's are consecutive; else None."""
-    if not (out.flags.c_contiguous and out.flags.aligned and _is_consecutive(block)):
+    if not (out.flags.c_contiguous and out.flags.aligned and is_consecutive(block)):
         return None
     return out.reshape(-1).view(_written_as(storage))
 
 
 @functools.lru_cache(1024)
-def _is_consecutive(block):
+def is_consecutive(block):
+    """Whether the elements of a block are neighbours in the tensor, in order."""
     step = 1
     for dim, block_step in zip(reversed(block.dims), reversed(block.steps), strict=True):
         if dim != 1 and block_step != step:
@@ -39,26 +40,49 @@ def _written_as(storage):
     return np.uint16 if storage.itemsize == 2 else storage  # half types are written as bit patterns
 
 
-def target(out, block, storage):
-    """Lay out `block` for `out`, an array of the block's dims whose elements are one or two `storage` numbers.
+class Layout(NamedTuple):
+    """Number first + Σ i_d·number_steps[d] lies Σ i_d·out_steps[d] numbers after the array's element 0.
 
-    Returns None where the array's strides are not whole numbers of aligned elements, as in a field of packed records.
+    For every index i below `dims`. From that element the array reaches `below` numbers back and `above` on.
     """
-    parts = out.dtype.itemsize // storage.itemsize
-    if any(stride % storage.itemsize for stride in out.strides) or not out.flags.aligned:
+
+    first: int
+    dims: tuple
+    number_steps: tuple
+    out_steps: tuple
+    below: int
+    above: int
+
+
+def lay_out(shape, strides, block, storage, parts):
+    """The `Layout` of `block` in an array of the block's dims whose elements are `parts` `storage` numbers each.
+
+    Returns None where the strides (in bytes) are not whole numbers, as in a field of packed records.
+    """
+    if any(stride % storage.itemsize for stride in strides):
         return None
-    dims, strides = out.shape, out.strides
     steps = tuple(step * parts for step in block.steps)
     if parts > 1:
-        dims, strides, steps = (*dims, parts), (*strides, storage.itemsize), (*steps, 1)
-    merged = _merge(dims, steps, [stride // storage.itemsize for stride in strides])
+        shape, strides, steps = (*shape, parts), (*strides, storage.itemsize), (*steps, 1)
+    merged = _merge(shape, steps, [stride // storage.itemsize for stride in strides])
     dims, steps, out_steps = (tuple(column) for column in zip(*merged, strict=True)) if merged else ((1,), (1,), (1,))
+    reach = [(dim - 1) * step for dim, step in zip(dims, out_steps, strict=True)]
+    return Layout(block.start * parts, dims, steps, out_steps, -sum(r for r in reach if r < 0),
+                  sum(r for r in reach if r > 0))
+
+
+def target(out, block, storage):
+    """Lay out `block` for `out`, an array of the block's dims; None where no aligned numbers can be written."""
+    parts = out.dtype.itemsize // storage.itemsize
+    layout = lay_out(out.shape, out.strides, block, storage, parts) if out.flags.aligned else None
+    if layout is None:
+        return None
     # numba's array is made to begin at the lowest address: all positions in it are then >= 0
-    below = sum((dim - 1) * step for dim, step in zip(dims, out_steps, strict=True) if step < 0)
-    above = sum((dim - 1) * step for dim, step in zip(dims, out_steps, strict=True) if step > 0)
     corner = out[(*(slice(-1, None) if stride < 0 else slice(0, 1) for stride in out.strides), ...)]
-    flat = as_strided(corner.reshape(-1).view(_written_as(storage)), (above - below + 1,), (storage.itemsize,))
-    return Target(flat, -below, block.start * parts, *(np.array(row, np.int64) for row in (dims, steps, out_steps)))
+    flat = as_strided(corner.reshape(-1).view(_written_as(storage)), (layout.below + layout.above + 1,),
+                      (storage.itemsize,))
+    return Target(flat, layout.below, layout.first,
+                  *(np.array(row, np.int64) for row in (layout.dims, layout.number_steps, layout.out_steps)))
 
 
 def _merge(dims, steps, out_steps):

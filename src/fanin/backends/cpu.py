@@ -4,31 +4,22 @@ import functools
 import hashlib
 import math
 import os
-import warnings
-from pathlib import Path
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
 
-from .. import kernels
 from .._errors import FaninTypeError
-from ..kernels._device import register_cpu
 from ..kernels.literals import fingerprint
 from ..kernels.samplers import constant, constant_pair
 from . import loops
 from ._blocks import block_of, is_wide, number_of
-from ._interrupts import uninterrupted
+from ._compile import align_stack, compile_loop, inline, jit, ready, scratch, scratch_wide, sources
 from ._strides import as_run, target
 from ._team import share
 
 PIECE = 2**15, 2**23  # least and most numbers that a thread takes at a time: 15 µs of work, and 5 ms, for Ctrl-C
 SMALL = 2 * PIECE[0]  # numbers below which waking threads costs more than it gains
 SCRATCH = 65536  # elements of the one temporary, for arrays whose strides the loops can't express
-
-register_cpu()
 
 
 def fill(plan, key, out, block, serial=False):
@@ -45,7 +36,7 @@ def fill(plan, key, out, block, serial=False):
     kernels = _kernels(plan.sampler, plan.mask, storage, parts)
     run = as_run(out, block, storage)
     place = None if run is not None else target(out, block, storage)
-    threads = 1 if serial or out.size * parts < SMALL else _thread_count()
+    threads = 1 if serial or out.size * parts < SMALL else thread_count()
     arguments = key.words, plan.params, plan.mask_params
     try:
         if run is not None:
@@ -81,11 +72,16 @@ def _fill_through_scratch(plan, key, out, block):
         _fill_through_scratch(plan, key, piece, block._replace(start=start, dims=piece.shape))
 
 
+def devices():
+    """(name, description) of the one device that this backend serves."""
+    return [("cpu", f"{thread_count()} threads, numba {numba.__version__}")]
+
+
 # -- threads ------------------------------------------------------------------------------------------------------
 
 
 def _fill_run(kernel, threads, run, first, arguments):
-    _ready(kernel, run[:0], first, *arguments)
+    ready(kernel, run[:0], first, *arguments)
     if threads == 1 and len(run) <= PIECE[1]:
         kernel(run, first, *arguments)
         return
@@ -102,7 +98,7 @@ def _fill_run(kernel, threads, run, first, arguments):
 
 
 def _fill_strided(kernel, threads, place, arguments):
-    _ready(kernel, *place._replace(dims=place.dims * 0), *arguments)
+    ready(kernel, *place._replace(dims=place.dims * 0), *arguments)
     longest = int(place.dims.argmax())
     length, numbers = int(place.dims[longest]), math.prod(place.dims.tolist())
     if threads == 1 and numbers <= PIECE[1]:
@@ -120,25 +116,13 @@ def _fill_strided(kernel, threads, place, arguments):
     share(work, -(-length // size), threads)
 
 
-def _ready(kernel, *nothing):
-    """Compile a kernel by a call that has nothing to fill, before other threads need it."""
-    if not kernel.overloads:
-        with uninterrupted():
-            try:
-                kernel(*nothing)
-            except OSError:  # a full disk, say: the code was made, and can't be kept
-                if not kernel.overloads:
-                    raise
-                _warn_uncached()
-
-
 def _piece(numbers, threads):
     """Numbers that a thread takes at a time: a fourth of its share, so that one that is held up can be helped."""
     fourth = numbers // (4 * threads)
     return min(max(PIECE[0], fourth - fourth % loops.CHUNK), PIECE[1])
 
 
-def _thread_count():
+def thread_count():
     """As many threads as numba would use in this one, and OpenMP if it is told to."""
     layer = numba.np.ufunc.parallel
     # asking numba starts its threading layer, which is the caller's to choose; before that there is nothing to ask
@@ -151,13 +135,6 @@ def _openmp_threads():
     """OMP_NUM_THREADS, or of a list of them, one for each level of nesting, the first; None without one."""
     first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return int(first) or None if first.isdecimal() else None
-
-
-if hasattr(os, "register_at_fork"):
-    # A fork waits for another thread's compilation: the child could never take a lock that a lost thread holds.
-    _compiling = numba.core.compiler_lock.global_compiler_lock
-    os.register_at_fork(before=_compiling.acquire, after_in_parent=_compiling.release,
-                        after_in_child=_compiling.release)
 
 
 # -- compiled variants --------------------------------------------------------------------------------------------
@@ -179,89 +156,20 @@ class _Kernels:
         block.__qualname__ = f"block-{label}"
         if number is not None:
             number.__qualname__ = f"number-{label}"
-        scope = loops.specialize(block, number, wide, named(_inline), named(_jit), align_stack=_align_stack,
-                                 scratch=_scratch_wide if wide else _scratch)
+        scope = loops.specialize(block, number, wide, named(inline), named(jit), align_stack=align_stack,
+                                 scratch=scratch_wide if wide else scratch)
 
         def compiled(function):
-            return _compile(loops.loop(function, scope, label, range))
+            return compile_loop(loops.loop(function, scope, label))
 
         self.run = functools.cache(functools.partial(compiled, loops.fill_run))
         self.strided = functools.cache(functools.partial(compiled, loops.fill_strided))
-
-
-@intrinsic
-def _align_stack(_context):
-    """Align the frame of the function that holds the hot loop to 64 bytes.
-
-    LLVM spills some vector constants and doesn't realign the stack for them: where the frame happens to lie across
-    cache lines the loop loses up to a quarter of its speed. (llvmlite prints attributes only where there is a plain
-    one.)
-    """
-    def generate(context, builder, _signature, _arguments):
-        builder.function.attributes.add("nounwind")
-        builder.function.attributes.alignstack = 64
-        return context.get_dummy_value()
-
-    return types.none(), generate
-
-
-@intrinsic
-def _stack_words(_context):
-    """The address of room for a group's words on the stack, as pairs and as single words."""
-    def generate(_context, builder, _signature, _arguments):
-        room = cgutils.alloca_once(builder, ir.ArrayType(ir.IntType(64), 2 * loops.GROUP))
-        room.align = 64
-        pointers = [builder.bitcast(room, ir.IntType(width).as_pointer()) for width in (64, 32)]
-        return cgutils.pack_struct(builder, pointers)
-
-    return types.Tuple((types.CPointer(types.uint64), types.CPointer(types.uint32)))(), generate
-
-
-# numba's default error model tests every division for zero, which keeps a loop from being vectorized
-_jit = numba.njit(nogil=True, error_model="numpy")
-_inline = numba.njit(nogil=True, error_model="numpy", forceinline=True)
-
-
-@_inline
-def _scratch():
-    pairs, words = _stack_words()
-    return numba.carray(pairs, 2 * loops.GROUP), numba.carray(words, 4 * loops.GROUP)
-
-
-@_inline
-def _scratch_wide():
-    pairs, _ = _stack_words()
-    return numba.carray(pairs, 2 * loops.GROUP), numba.carray(pairs, 2 * loops.GROUP)
-
-
-def _compile(loop):
-    try:
-        return numba.njit(nogil=True, error_model="numpy", cache=True)(loop)
-    except RuntimeError:  # numba finds no folder to keep compiled code in
-        _warn_uncached()
-        return numba.njit(nogil=True, error_model="numpy")(loop)
-
-
-@functools.cache
-def _warn_uncached():
-    warnings.warn("fanin compiles its loops anew in each process, because no folder for compiled code can be written: "
-                  "set NUMBA_CACHE_DIR to one that can", RuntimeWarning, stacklevel=2)
 
 
 @functools.cache
 def _kernels(sampler, mask, storage, parts):
     block = block_of(sampler, mask, storage, parts)
     name = f"{sampler.__name__}-{mask.__name__}" if mask else sampler.__name__
-    code = hashlib.blake2b((_sources() + fingerprint(sampler)).encode(), digest_size=8).hexdigest()
+    code = hashlib.blake2b((sources() + fingerprint(sampler)).encode(), digest_size=8).hexdigest()
     number = number_of(sampler, mask, storage)
     return _Kernels(f"{name}-{storage.name}x{parts}-{code}", block, number, is_wide(storage))
-
-
-@functools.cache
-def _sources():
-    """A digest of the files that compiled code is made from: numba's own cache doesn't see edits in other files."""
-    digest = hashlib.blake2b(digest_size=8)
-    for folder in (Path(kernels.__file__).parent, Path(__file__).parent):
-        for path in sorted(folder.glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()

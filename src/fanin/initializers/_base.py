@@ -54,19 +54,24 @@ class Initializer(abc.ABC):
             shape: an int or a sequence of ints >= 0; `()` is a scalar.
             dtype: float32 by default; float16, bfloat16, float64, complex64, complex128, by name or as a dtype of
                 numpy, ml_dtypes, torch or JAX. With `out`, the array's.
-            device: "cpu" by default, or "reference", the slow pure-Python oracle.
+            device: "cpu" by default; "cuda" (this thread's current GPU), "cuda:1" or a torch.device; or "reference",
+                the slow pure-Python oracle. With `out`, where the array is.
             seed: an int in [0, 2**64), a `Stream`, or None, the default stream (see `fanin.seed`). The same int
                 without a name gives the same words each time: two layers drawn so start equal. Give names.
             name: the parameter's name. It keys the draw, so that values depend neither on the order of calls nor on
                 other parameters.
-            out: an array to fill in place: numpy (strided too), a torch CPU tensor, or one with DLPack.
+            out: an array to fill in place, of any strides: numpy's, torch's, CuPy's, numba's, or one with DLPack,
+                __array_interface__ or __cuda_array_interface__. On a GPU the work is queued on its library's current
+                stream.
 
         Returns:
-            A new numpy array, or `out`.
+            `out`, or a new array: numpy's, or on a GPU numba's, which offers __cuda_array_interface__.
 
         Raises:
             FaninValueError, FaninTypeError: an argument, or what the scheme would draw, is not possible; nothing was
                 allocated or written, and no stream has moved.
+            FaninRuntimeError: the device, its driver or a package is missing.
+            FaninMemoryError: a tensor that doesn't fit.
         """
         return self._draw(shape, None, dtype, device, seed, name, out)
 
@@ -80,7 +85,7 @@ class Initializer(abc.ABC):
             dtype, device, seed, name, out: as when the scheme is called; `out` has the block's shape.
 
         Returns:
-            The block: a new numpy array, or `out`.
+            The block, as when the scheme is called: a new array, or `out`.
 
         Raises:
             FaninIndexError: the index lies outside the shape. Else as when the scheme is called.
@@ -112,15 +117,20 @@ class Initializer(abc.ABC):
                 raise FaninTypeError(f"`dtype` must be that of `out`, {view.dtype.name}, or None (got {dtype!r})")
             dtype = view.dtype
         shape, dtype = check_shape(shape), as_dtype("float32" if dtype is None else dtype)
-        device = check_device(device)
+        if view is None:
+            device = check_device(device)
+        else:
+            device = view.device if device is None else _arrays.place(device, view)  # numpy's is "cpu"
         source, name = check_source(seed), check_name(name)
         axes = _index.whole(shape) if index is None else _index.parse(index[0], shape)
         result = shape if index is None else _index.result_shape(axes)
         if view is not None and view.shape != result:
             raise FaninValueError(f"`out` must have the shape of what is drawn, {result} (got {view.shape})")
         plan = self._plan(shape, dtype)
-        if view is None:
+        if view is None and device == "cpu":
             view = out = _arrays.empty(result, dtype)
+        elif view is None:
+            out, view = _arrays.new(result, dtype, device)
         materialize(plan, take_key(source, name), device, view, axes)
         if written is not None:
             written()

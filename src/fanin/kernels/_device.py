@@ -1,14 +1,15 @@
-"""How a scalar function becomes callable inside a compiled kernel: the only file here that knows targets.
+"""How a scalar function becomes callable inside a compiled kernel: the only file here that knows of compilers.
 
 Everything in `kernels/` is plain Python on numpy scalars, so that `import fanin` needs no numba and the reference
-backend can run the very same functions. Marking a function with `device_function` only puts it on a list; the first
-backend that loads calls `register_cpu`, which tells numba how to compile each one.
+backend can run the very same functions. Marking a function with `device_function` only puts it on a list; a compiled
+backend, when it loads, calls `register_cpu` or `register_target`, which tell its compiler how to compile each one.
 
 Rules for a device function (kernels/README.md has them with reasons):
 every constant is a numpy scalar, every 32-bit integer result is cast back with `np.uint32(...)`, every product that
 feeds an addition is an explicit `fma`, and choices are written `a if condition else b`, which compiles to a select.
 """
 
+import functools
 import math
 import struct
 
@@ -17,15 +18,14 @@ import numpy as np
 _device_functions = []
 _precision_functions = []
 _rounding_functions = []
-_register = None  # what compiles a device function, once a compiled backend is loaded
+_registrars = []  # of each compiled backend that is loaded: what makes a function known to its compiler
 
 
 def device_function(function):
     """Mark a scalar function as part of a kernel. It stays an ordinary Python function."""
-    if _register is None:
-        _device_functions.append(function)
-    else:
-        _register(function)  # made after the compiled backend was loaded: a block for one sampler
+    _device_functions.append(function)
+    for register in _registrars:
+        register(function)  # made after that backend was loaded: a block for one sampler
     return function
 
 
@@ -109,14 +109,24 @@ def from_bits(x):
         np.float64(struct.unpack("<d", struct.pack("<Q", x))[0])
 
 
+@functools.cache
 def register_cpu():
-    """Teach numba's CPU target every device function. Called once, by the first compiled backend that loads."""
-    global _register
-    if _register is not None:
-        return
+    """Teach numba's CPU target every device function."""
+    from numba import extending
     from numba.core import types
-    from numba.extending import intrinsic, overload, register_jitable
 
+    register_target(extending, types, _processor_has)
+
+
+def register_target(extending, types, processor_has=lambda features: False):
+    """Teach a target every device function, those made later too. Called once for each.
+
+    Args:
+        extending: numba's module of that name, or the one of another target with the same interface.
+        types: the target's module of types.
+        processor_has: whether the processor has one of some features (see `rounding_to`).
+    """
+    intrinsic, overload = extending.intrinsic, extending.overload
     same_width = {types.float32: types.uint32, types.uint32: types.float32,
                   types.float64: types.uint64, types.uint64: types.float64}
 
@@ -143,22 +153,23 @@ def register_cpu():
 
         return same_width[x](x), generate
 
-    # Without forceinline LLVM leaves philox a call, and the loop around it scalar: 0.25 instead of 2 G/s.
+    # Without forceinline LLVM leaves philox a call, and the CPU's loop around it scalar: 0.25 instead of 2 G/s.
     inline = {"forceinline": True}
     overload(fma, jit_options=inline)(lambda a, b, c: lambda a, b, c: fma_instruction(a, b, c))
     overload(sqrt, jit_options=inline)(lambda x: lambda x: sqrt_instruction(x))
     overload(bits, jit_options=inline)(lambda x: lambda x: bitcast(x))
     overload(from_bits, jit_options=inline)(lambda x: lambda x: bitcast(x))
-    _register = register_jitable(**inline)
+    register = extending.register_jitable(**inline)
     for function in _device_functions:
-        _register(function)
+        register(function)
     for function, single, double in _precision_functions:
         overload(function, jit_options=inline)(_chooser(single, double))
     for function, llvm_type, features in _rounding_functions:
-        if _processor_has(features):
-            overload(function, jit_options=inline)(_caller(_conversion(llvm_type)))
+        if processor_has(features):
+            overload(function, jit_options=inline)(_caller(_conversion(llvm_type, intrinsic, types)))
         else:
-            _register(function)
+            register(function)
+    _registrars.append(register)
 
 
 def _chooser(single, double):
@@ -178,11 +189,9 @@ def _processor_has(features):
     return llvmlite.binding.llvm_version_info[0] >= 20 and any(f"+{feature}" in available for feature in features)
 
 
-def _conversion(llvm_type):
+def _conversion(llvm_type, intrinsic, types):
     """An intrinsic: float32 to a 2-byte type in one instruction, and that type's bit pattern."""
     from llvmlite import ir
-    from numba.core import types
-    from numba.extending import intrinsic
 
     class Half(ir.types.Type):  # llvmlite has no bfloat
         def _to_string(self):

@@ -8,7 +8,7 @@ contract's (section 2) for every dtype. Each function below returns a device fun
 import numpy as np
 
 from ._device import device_function
-from .philox import HALF, LOW, philox, philox_pairs
+from .philox import HALF, LOW, philox
 from .samplers import open_unit_double, open_unit_single
 
 
@@ -62,7 +62,8 @@ def _single_words(b, k0, k1, s0, s1):
 
 @device_function
 def _double_words(b, k0, k1, s0, s1):
-    return philox_pairs(b, b >> HALF, s0, s1, k0, k1)
+    w0, w1, w2, w3 = philox(b, b >> HALF, s0, s1, k0, k1)
+    return (w0 & LOW) | (w1 << HALF), (w2 & LOW) | (w3 << HALF)
 
 
 def _four_words(sampler):
