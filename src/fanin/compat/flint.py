@@ -1,0 +1,226 @@
+"""`flint.nn.init`: in place, and returns None.
+
+    import fanin.compat.flint as init   # instead of: from flint.nn import init
+
+Every function takes `tensor`, a numpy array or a flint Tensor (an object whose `data` is one), of any stride and, as
+the schemes do, of float16, bfloat16, float32, float64 or a complex dtype (the constant ones also of integers and bool).
+
+Mended: flint's random functions put a new float64 array in the place of `tensor.data`. Here the array is filled, so it
+keeps its dtype, and its views see the values.
+
+`generator` is new and given by name: a `fanin.Stream`, a seed (the same values at each call), or None, fanin's default
+stream, which `fanin.seed` sets. `np.random.seed`, which flint follows, has no effect.
+
+A tensor's shape is (out, in, *kernel): fan_in is its second axis times the kernel, fan_out its first times it.
+
+Exceptions are ValueError for ranks, modes, nonlinearities and parameters that nothing can be drawn with, and TypeError.
+All are FaninErrors too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._gains import FLINT as NONLINEARITIES
+from ._gains import gain as _gain
+from ._system import System
+
+if TYPE_CHECKING:
+    from ._types import Generator
+
+__all__ = [
+    "calculate_gain", "constant_", "kaiming_normal_", "kaiming_uniform_", "lecun_normal_", "lecun_uniform_", "normal_",
+    "ones_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_",
+]
+
+_flint = System("flint", "tensor", {"low": "a", "high": "b", "value": "val", "scale": "gain"})
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor of the std that a nonlinearity asks for.
+
+    1 for linear, conv1d to conv3d and sigmoid, 5/3 for tanh, √2 for relu, √(2/(1 + param²)) for leaky_relu, whose slope
+    is 0.01 by default, 3/4 for selu.
+
+    Raises:
+        ValueError: another nonlinearity, torch's conv_transpose1d to conv_transpose3d too, or a slope that is not an
+            int or float.
+
+    >>> calculate_gain("selu")
+    0.75
+    """
+    return _gain(nonlinearity, param, NONLINEARITIES)
+
+
+def zeros_(tensor: Any) -> None:
+    """0 everywhere.
+
+    >>> w = np.ones(3)
+    >>> zeros_(w)
+    >>> w
+    array([0., 0., 0.])
+    """
+    _flint.place(_array(tensor), _flint.preset("zeros"))
+
+
+def ones_(tensor: Any) -> None:
+    """1 everywhere.
+
+    >>> w = np.zeros(3)
+    >>> ones_(w)
+    >>> w
+    array([1., 1., 1.])
+    """
+    _flint.place(_array(tensor), _flint.preset("ones"))
+
+
+def constant_(tensor: Any, val: complex) -> None:
+    """`val` everywhere; in integers without its fraction.
+
+    >>> w = np.zeros(3)
+    >>> constant_(w, 0.3)
+    >>> w
+    array([0.3, 0.3, 0.3])
+    """
+    array = _array(tensor)
+    _flint.place(array, _flint.constant(val, getattr(array, "dtype", None), "val"))
+
+
+def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, *, generator: Generator = None) -> None:
+    """U[a, b): see `fanin.Uniform`. The array keeps its dtype (mended).
+
+    >>> w = np.zeros((300, 500), "float32")
+    >>> uniform_(w, generator=0)
+    >>> round(float(w.mean()), 2), w.dtype
+    (0.5, dtype('float32'))
+    """
+    _fill(tensor, _flint.preset("uniform", low=a, high=b), generator)
+
+
+def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, *, generator: Generator = None) -> None:
+    """N(mean, std²): see `fanin.Normal`. The array keeps its dtype (mended).
+
+    >>> w = np.zeros((300, 500), "float32")
+    >>> normal_(w, std=0.02, generator=0)
+    >>> round(float(w.std()), 3), w.dtype
+    (0.02, dtype('float32'))
+    """
+    _fill(tensor, _flint.preset("normal", mean=mean, std=std), generator)
+
+
+def xavier_uniform_(tensor: Any, gain: float = 1.0, *, generator: Generator = None) -> None:
+    """U[-r, r), r = gain·√(6/(fan_in + fan_out)): see `fanin.VarianceScaling`. `gain` >= 0.
+
+    Raises:
+        ValueError: fewer than 2 dimensions.
+
+    >>> w = np.zeros((3, 5))
+    >>> xavier_uniform_(w, generator=0)
+    >>> bool(abs(w).max() <= (6 / 8) ** 0.5)
+    True
+    """
+    array = _with_fans(tensor)
+    _fill(array, _flint.preset("xavier_uniform", scale=_flint.scale(gain)), generator)
+
+
+def xavier_normal_(tensor: Any, gain: float = 1.0, *, generator: Generator = None) -> None:
+    """N(0, gain²·2/(fan_in + fan_out)): see `fanin.VarianceScaling`. `gain` >= 0.
+
+    Raises:
+        ValueError: fewer than 2 dimensions.
+
+    >>> w = np.zeros((300, 500))
+    >>> xavier_normal_(w, generator=0)
+    >>> round(float(w.std()), 2)
+    0.05
+    """
+    array = _with_fans(tensor)
+    _fill(array, _flint.preset("xavier_normal", scale=_flint.scale(gain)), generator)
+
+
+def kaiming_uniform_(tensor: Any, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", *,
+                     generator: Generator = None) -> None:
+    """U[-r, r), r = gain·√(3/fan), with the gain of `nonlinearity`: see `fanin.VarianceScaling`.
+
+    Args:
+        a: leaky_relu's slope; √5 gives the default of flint's layers, U[-1/√fan_in, 1/√fan_in).
+        mode: "fan_in" or "fan_out", in any case: which fan.
+        nonlinearity: one that `calculate_gain` knows.
+
+    Raises:
+        ValueError: fewer than 2 dimensions, another mode or nonlinearity, a slope that is not an int or float.
+
+    >>> w = np.zeros((3, 5))
+    >>> kaiming_uniform_(w, nonlinearity="relu", generator=0)
+    >>> bool(abs(w).max() <= (6 / 5) ** 0.5)
+    True
+    """
+    _kaiming(tensor, "kaiming_uniform", a, mode, nonlinearity, generator)
+
+
+def kaiming_normal_(tensor: Any, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", *,
+                    generator: Generator = None) -> None:
+    """N(0, gain²/fan), with the gain of `nonlinearity`. Not truncated. Arguments and errors as `kaiming_uniform_`.
+
+    >>> w = np.zeros((300, 500))
+    >>> kaiming_normal_(w, mode="fan_out", nonlinearity="relu", generator=0)
+    >>> round(float(w.std()), 3), round((2 / 300) ** 0.5, 3)
+    (0.082, 0.082)
+    """
+    _kaiming(tensor, "kaiming_normal", a, mode, nonlinearity, generator)
+
+
+def lecun_uniform_(tensor: Any, *, generator: Generator = None) -> None:
+    """U[-r, r), r = √(3/fan_in): see `fanin.VarianceScaling`.
+
+    Raises:
+        ValueError: fewer than 2 dimensions.
+
+    >>> w = np.zeros((3, 5))
+    >>> lecun_uniform_(w, generator=0)
+    >>> bool(abs(w).max() <= (3 / 5) ** 0.5)
+    True
+    """
+    _fill(_with_fans(tensor), _flint.preset("lecun_uniform"), generator)
+
+
+def lecun_normal_(tensor: Any, *, generator: Generator = None) -> None:
+    """N(0, 1/fan_in), not truncated as in Keras and JAX: see `fanin.VarianceScaling`.
+
+    Raises:
+        ValueError: fewer than 2 dimensions.
+
+    >>> w = np.zeros((300, 400))
+    >>> lecun_normal_(w, generator=0)
+    >>> round(float(w.std()), 2)
+    0.05
+    """
+    _fill(_with_fans(tensor), _flint.preset("lecun_normal"), generator)
+
+
+def _kaiming(tensor, name, a, mode, nonlinearity, generator):
+    mode = _flint.mode(mode)
+    array = _with_fans(tensor)
+    gain = _gain(nonlinearity, a, NONLINEARITIES, "a")
+    _fill(array, _flint.preset(name, scale=gain * gain, mode=mode), generator)
+
+
+def _fill(tensor, scheme, generator=None):
+    _flint.fill(_array(tensor), scheme, generator)
+
+
+def _with_fans(tensor):
+    """The array behind `tensor`, once it is known to have fans."""
+    array = _array(tensor)
+    _flint.require_rank(_flint.shape_of(array))
+    return array
+
+
+def _array(tensor):
+    """The array behind a flint Tensor, or what was given."""
+    if isinstance(tensor, np.ndarray):  # whose own `data` is a buffer
+        return tensor
+    data = getattr(tensor, "data", None)
+    return data if isinstance(data, np.ndarray) else tensor

@@ -1,0 +1,160 @@
+"""What an initializer draws, once its shape and dtype are known: a function from a key to an array.
+
+float32 is replayed: JAX's own words and operations. Half and complex types, and float64 where JAX's 64-bit types are
+on, have JAX's law but fanin's numbers: the scheme's draw with the seed that the key's two words make.
+"""
+
+import functools
+import math
+
+import numpy as np
+
+from ..._dtypes import check_range, is_complex, is_floating
+from ..._errors import FaninIndexError, FaninValueError
+from ...backends import get_backend
+from ...initializers import Normal, Orthogonal, TruncatedNormal, Uniform, VarianceScaling
+from . import _samplers
+from ._erf import SQRT2, F, erf
+from ._errors import UnsupportedError
+from ._qr import orthogonal_factor
+
+FARTHEST = 5.5  # std: beyond the largest of JAX's float32 normal draws
+CUT_AT_TWO_STD = F(0.87962566103423978)  # std of a normal cut at +-2, as JAX spells it
+
+
+def bits(shape):
+    return functools.partial(_replay, shape, np.uint32, _samplers.word, ())
+
+
+def uniform(scale, shape, dtype):
+    """scale·U[0, 1)."""
+    require_floating("uniform", dtype)
+    if dtype == np.float32:
+        check_range("`scale`", scale, scale, dtype)
+        return _float32(shape, _samplers.uniform, 0, 1, scale)
+    return _signed(scale, Uniform(0.0, abs(scale)), shape, dtype)
+
+
+def normal(stddev, shape, dtype):
+    """N(0, stddev²)."""
+    require_floating("normal", dtype, complex_too=True)
+    if dtype == np.float32:
+        check_range("`stddev`: values", -FARTHEST * stddev, FARTHEST * stddev, dtype)
+        return _float32(shape, _samplers.normal, stddev)
+    return _signed(stddev, Normal(0.0, abs(stddev)), shape, dtype)
+
+
+def truncated_normal(stddev, lower, upper, shape, dtype):
+    """N(0, 1) on (lower, upper), times stddev."""
+    require_floating("truncated_normal", dtype)
+    if dtype == np.float32:
+        check_range("`stddev`: values", -FARTHEST * stddev, FARTHEST * stddev, dtype)
+        return _float32(shape, _samplers.truncated, *_truncation(lower, upper), stddev)
+    return _signed(stddev, TruncatedNormal(0.0, abs(stddev), lower, upper), shape, dtype)
+
+
+def variance_scaling(scale, mode, distribution, fans, shape, dtype):
+    """Variance scale/n; `fans` are None for a shape without elements."""
+    require_floating("variance_scaling", dtype, complex_too=True)
+    if fans is None:
+        return functools.partial(_empty, shape, dtype)
+    if dtype != np.float32:
+        scheme = VarianceScaling(scale, mode, distribution, fan_in=fans[0], fan_out=fans[1])
+        return functools.partial(_law, scheme, 1, shape, dtype)
+    fan_in, fan_out = fans
+    n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2,
+         "fan_geo_avg": (fan_in * fan_out) ** 0.5}[mode]
+    check_range("`scale`/n", 0, 3 * scale / n, dtype)
+    variance = F(scale / n)
+    if distribution == "uniform":
+        return _float32(shape, _samplers.uniform, -1, 2, np.sqrt(F(3) * variance))
+    if distribution == "normal":
+        return _float32(shape, _samplers.normal, np.sqrt(variance))
+    return _float32(shape, _samplers.truncated, *_truncation(-2, 2), np.sqrt(variance) / CUT_AT_TWO_STD)
+
+
+def orthogonal(scale, column_axis, shape, dtype):
+    """`scale` times a matrix with orthonormal rows or columns; shape[column_axis] columns, the other axes rows."""
+    require_floating("normal", dtype, complex_too=True)
+    if not -len(shape) <= column_axis < len(shape):
+        raise FaninIndexError(f"`column_axis` must be between {-len(shape)} and {len(shape) - 1} for the shape {shape} "
+                              f"(got {column_axis})")
+    if 0 in shape:
+        return functools.partial(_empty, shape, dtype)
+    if dtype.itemsize == 2:
+        raise UnsupportedError(f"`dtype` must be float32 or complex64 for orthogonal, as in JAX (got {dtype.name}): "
+                               "draw float32 and cast it, or use fanin.Orthogonal")
+    check_range("`scale`", scale, scale, dtype)
+    if dtype != np.float32:
+        return functools.partial(_law, Orthogonal(scale, column_axis), 1, shape, dtype)
+    columns = shape[column_axis]
+    rows = math.prod(shape) // columns
+    matrix = _float32((max(rows, columns), min(rows, columns)), _samplers.normal, 1)
+    return functools.partial(_orthogonal, matrix, F(scale), column_axis, rows, columns, shape)
+
+
+def delta_orthogonal(scale, column_axis, shape, dtype):
+    """`orthogonal` in the last two axes at the kernel's centre (k - 1)//2, zero elsewhere."""
+    return functools.partial(_at_centre, orthogonal(scale, column_axis, shape[-2:], dtype), shape, dtype)
+
+
+def require_floating(name, dtype, complex_too=False):
+    if not is_floating(dtype) or is_complex(dtype) and not complex_too:
+        kind = "a floating-point or complex" if complex_too else "a real floating-point"
+        raise FaninValueError(f"`dtype` must be {kind} type for {name} (got {dtype.name})")
+
+
+# -- float32 ----------------------------------------------------------------------------------------------------------
+
+
+def _float32(shape, which, *params):
+    return functools.partial(_replay, shape, np.float32, which, tuple(F(param) for param in params))
+
+
+def _replay(shape, dtype, which, params, key):
+    get_backend("cpu")  # which loads numba: half a second, and not to be interrupted
+    from ._fill import fill
+
+    out = np.empty(shape, dtype)
+    fill(out, key, which, params)
+    return out
+
+
+@functools.lru_cache(64)
+def _truncation(lower, upper):
+    """The sampler's parameters for a truncation to (lower, upper), computed as XLA computes them."""
+    lower, upper = F(lower), F(upper)
+    low, high = (erf(bound * (F(1) / SQRT2)) for bound in (lower, upper))
+    return low, high - low, np.nextafter(lower, F(np.inf)), np.nextafter(upper, F(-np.inf))
+
+
+def _orthogonal(matrix, scale, column_axis, rows, columns, shape, key):
+    q = orthogonal_factor(matrix(key))
+    q *= scale
+    q = q if rows >= columns else q.T
+    rest = tuple(np.delete(shape, column_axis))
+    return np.ascontiguousarray(np.moveaxis(q.reshape(*rest, columns), -1, column_axis))
+
+
+def _at_centre(matrix, shape, dtype, key):
+    out = np.zeros(shape, dtype)
+    if out.size:
+        out[tuple((k - 1) // 2 for k in shape[:-2])] = matrix(key)
+    return out
+
+
+# -- other types ------------------------------------------------------------------------------------------------------
+
+
+def _signed(factor, scheme, shape, dtype):
+    """A draw of a scheme made for |factor|, times its sign."""
+    return functools.partial(_law, scheme, math.copysign(1, factor), shape, dtype)
+
+
+def _law(scheme, sign, shape, dtype, key):
+    out = scheme(shape, dtype, seed=key.seed)
+    return out if sign > 0 else np.negative(out, out=out)
+
+
+def _empty(shape, dtype, key):
+    return np.zeros(shape, dtype)

@@ -1,0 +1,76 @@
+"""What all the classes share: drawing with a fanin scheme, and the random ones' seeds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..._checks import shape as check_shape
+from ..._dtypes import COMPLEX, FLOATING, is_floating
+from ..._errors import FaninValueError
+from .._system import System
+from . import _link, _seeds
+
+KERAS = System("keras", "shape", {"std": "stddev", "low": "minval", "high": "maxval"})
+
+
+class Drawn(_link.Initializer):
+    """An initializer whose values are one of fanin's schemes. A subclass says which in `_scheme`."""
+
+    _source: Any = 0  # what the draw takes its words from; constants need none
+
+    def __call__(self, shape, dtype=None):
+        """Draw a tensor.
+
+        Args:
+            shape: an int or a sequence of ints >= 0.
+            dtype: a name, a numpy dtype, or one of Keras' backend; None is `keras.config.floatx()`, float32 unless it
+                was changed.
+
+        Returns:
+            A tensor of Keras' backend where Keras is installed, else a numpy array. Never a traced value: fanin draws
+            on the host, and under `jax.jit` the result is a constant.
+
+        Raises:
+            FaninTypeError, FaninValueError: a shape or dtype for which there is nothing to draw. No seed was taken.
+        """
+        shape, dtype = check_shape(shape), _link.standardize_dtype(dtype)
+        return _link.tensor(KERAS.new(shape, dtype, self._scheme(shape, dtype), self._source))
+
+    def _scheme(self, shape, dtype):
+        raise NotImplementedError
+
+    def __repr__(self):
+        arguments = (f"{name}={value!r}" for name, value in self.get_config().items())
+        return f"{type(self).__name__}({', '.join(arguments)})"
+
+
+class RandomInitializer(Drawn):
+    """An initializer that draws random numbers, from `seed`."""
+
+    def __init__(self, seed=None):
+        self._init_seed = _seeds.check(seed)
+        self.seed = _link.default_seed() if seed is None else self._init_seed
+
+    @property
+    def _source(self):
+        return _seeds.source(self.seed)
+
+    def __call__(self, shape, dtype=None):
+        dtype = _link.standardize_dtype(dtype)
+        if not is_floating(dtype):
+            raise FaninValueError(f"`dtype` must be a floating-point type for {type(self).__name__} (got "
+                                  f"{dtype.name}): one of {', '.join(FLOATING + COMPLEX)}")
+        return super().__call__(shape, dtype.name)
+
+    __call__.__doc__ = Drawn.__call__.__doc__
+
+    def get_config(self):
+        """The arguments, as a dict that JSON can hold: a SeedGenerator as Keras writes it; None stays None."""
+        return {"seed": _seeds.config(self._init_seed)}
+
+
+def number(value):
+    """A Python number for a scalar tensor, which Keras takes too; all else as it is."""
+    if _link.is_tensor(value) and getattr(value, "shape", None) == ():
+        return _link.as_numpy(value).item()
+    return value

@@ -1,0 +1,126 @@
+"""Uniform, normal and orthogonal initializers: laws that don't depend on fans."""
+
+from __future__ import annotations
+
+from ._base import KERAS, RandomInitializer, number
+
+
+class RandomUniform(RandomInitializer):
+    """U[minval, maxval).
+
+    Args:
+        minval, maxval: finite numbers, minval <= maxval.
+        seed: as in `VarianceScaling`.
+
+    Raises:
+        FaninTypeError, FaninValueError: an argument out of its range. (The torch backend takes minval > maxval, and
+            JAX's makes a constant of it.)
+
+    >>> w = RandomUniform(seed=7)((512, 256))
+    >>> bool((w >= -0.05).all()), bool((w < 0.05).all())
+    (True, True)
+    """
+
+    def __init__(self, minval=-0.05, maxval=0.05, seed=None):
+        self.minval, self.maxval = number(minval), number(maxval)
+        super().__init__(seed=seed)
+        self._scheme(None, None)
+
+    def _scheme(self, shape, dtype):
+        return KERAS.preset("random_uniform", low=self.minval, high=self.maxval)
+
+    def get_config(self):
+        """The arguments."""
+        return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
+
+
+class _Normal(RandomInitializer):
+    """A normal law by its mean and stddev, under its name in Keras' profile."""
+
+    _name = ""
+
+    def __init__(self, mean=0.0, stddev=0.05, seed=None):
+        self.mean, self.stddev = number(mean), number(stddev)
+        super().__init__(seed=seed)
+        self._scheme(None, None)
+
+    def _scheme(self, shape, dtype):
+        return KERAS.preset(self._name, mean=self.mean, std=self.stddev)
+
+    def get_config(self):
+        """The arguments."""
+        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
+
+
+class RandomNormal(_Normal):
+    """N(mean, stddev²).
+
+    Args:
+        mean: a finite number.
+        stddev: finite, >= 0.
+        seed: as in `VarianceScaling`.
+
+    Raises:
+        FaninTypeError, FaninValueError: an argument out of its range.
+
+    >>> w = RandomNormal(stddev=1.0, seed=7)((512, 256))
+    >>> round(float(w.std()), 2)
+    1.0
+    """
+
+    _name = "random_normal"
+
+
+class TruncatedNormal(_Normal):
+    """N(mean, stddev²) within two stddev of the mean.
+
+    Args:
+        mean: a finite number.
+        stddev: finite, >= 0; that of the untruncated normal. The values' is 0.8796·stddev, as in Keras.
+        seed: as in `VarianceScaling`.
+
+    Raises:
+        FaninTypeError, FaninValueError: an argument out of its range.
+
+    Mended: on Keras' torch backend 4.3e-6 of the values lie outside the bounds.
+
+    >>> w = TruncatedNormal(mean=0.0, stddev=1.0, seed=7)((512, 256))
+    >>> bool((abs(w) <= 2).all())
+    True
+    """
+
+    _name = "truncated_normal"
+
+
+class Orthogonal(RandomInitializer):
+    """gain·Q, Q a Haar-distributed (semi-)orthogonal matrix with shape[-1] columns, the other axes its rows.
+
+    Args:
+        gain: a finite number.
+        seed: as in `VarianceScaling`.
+
+    Raises:
+        FaninTypeError, FaninValueError: an argument out of its range; when drawn, a shape of rank below 2.
+
+    Mended: float16 and bfloat16 raise on Keras' JAX and torch backends, and become float64 on its numpy backend.
+
+    Reference: Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks",
+    ICLR 2014.
+
+    >>> import numpy as np
+    >>> q = np.asarray(Orthogonal(seed=7)((3, 3, 8, 16))).reshape(-1, 16)
+    >>> bool(np.abs(q.T @ q - np.eye(16)).max() < 1e-5)
+    True
+    """
+
+    def __init__(self, gain=1.0, seed=None):
+        self.gain = number(gain)
+        super().__init__(seed=seed)
+        self._scheme(None, None)
+
+    def _scheme(self, shape, dtype):
+        return KERAS.preset("orthogonal", gain=self.gain)
+
+    def get_config(self):
+        """The arguments."""
+        return {**super().get_config(), "gain": self.gain}
