@@ -1,0 +1,83 @@
+"""2**30 draws of each law against its exact distribution, in constant memory.
+
+Budget: stats.ALPHA = 1e-6 for each assertion, fixed seeds. Power: a sixteenth of the same values, times 1.001, is
+rejected.
+"""
+
+import numpy as np
+import pytest
+from scipy import special
+from scipy import stats as laws
+
+import fanin
+from exactness.histograms import CHUNK, Bins
+from stats import ALPHA
+
+N = 2**30
+KEY = {"seed": 1, "name": "a billion"}
+pytestmark = pytest.mark.slow
+
+
+def truncated(a, b):
+    """(quantile, distribution function) of N(0, 1) between a and b, by the smaller tail."""
+    if a > 0:
+        quantile, cdf = truncated(-b, -a)
+        return lambda p: -quantile(1 - p), lambda z: 1 - cdf(-z)
+    low, high = special.ndtr(a), special.ndtr(b)
+    return (lambda p: special.ndtri(low + p * (high - low)),
+            lambda z: np.clip((special.ndtr(z) - low) / (high - low), 0, 1))
+
+
+def cut(a, b):
+    return fanin.TruncatedNormal(0, 1, a, b), truncated(a, b), laws.truncnorm(a, b)
+
+
+# Fewer bins where float32 is too coarse for 2**16 of them. In a tail [5, 6] they would hold six numbers. One-sided
+# values are made from probabilities in float32, whose steps are up to 1.5 numbers apart: that is within the error that
+# is promised, and in float64 there are enough.
+LAWS = {
+    "uniform": (fanin.Uniform(), (lambda p: p, lambda x: np.clip(x, 0, 1)), laws.uniform(), "float32", 2**16),
+    "normal": (fanin.Normal(), (special.ndtri, special.ndtr), laws.norm(), "float32", 2**16),
+    "cut at 2 std": (*cut(-2, 2), "float32", 2**16),
+    "wide": (*cut(-3.5, 4), "float32", 2**16),
+    "one-sided": (*cut(0.5, np.inf), "float32", 2**12),
+    "one-sided, float64": (*cut(0.5, np.inf), "float64", 2**16),
+    "tail": (*cut(5, 6), "float32", 2**12),
+}
+
+
+def p_values(bins, law):
+    """{test: p}: all bins, the first, the last, mean, variance and kurtosis."""
+    n = bins.counts.sum()
+    expected = bins.p * n
+    found = {f"chi-squared over {len(expected)} bins": laws.chisquare(bins.counts, expected).pvalue,
+             "first bin": laws.binomtest(int(bins.counts[0]), int(n), bins.p[0]).pvalue,
+             "last bin": laws.binomtest(int(bins.counts[-1]), int(n), bins.p[-1]).pvalue}
+    raw = bins.powers / n
+    # central moments of the values about the law's own mean, from sums of powers
+    mean = law.mean()
+    central = [sum(special.comb(k, j) * raw[j] * (-mean) ** (k - j) for j in range(k + 1)) for k in range(9)]
+    for name, k in {"mean": 1, "variance": 2, "kurtosis": 4}.items():
+        exact = 0.0 if k == 1 else law.var() if k == 2 else (law.stats("k") + 3) * law.var() ** 2
+        error = ((central[2 * k] - central[k] ** 2) / n) ** 0.5
+        found[name] = 2 * special.ndtr(-abs(central[k] - exact) / error)
+    return found
+
+
+@pytest.mark.parametrize("kind", LAWS)
+def test_a_billion_draws(kind, record_property):
+    """Chi-squared over 2**16 (or 2**12) bins, both edge bins, and the moments up to the kurtosis."""
+    scheme, (quantile, cdf), law, dtype, n = LAWS[kind]
+    bins, scaled = (Bins(quantile, cdf, n, dtype) for _ in range(2))
+    for start in range(0, N, CHUNK):
+        x = scheme.shard((N,), slice(start, start + CHUNK), dtype, **KEY)
+        bins.add(x)
+        if start < N // 16:
+            scaled.add(x, 1.001)
+
+    found = p_values(bins, law)
+    for name, p in found.items():
+        record_property(name, f"{p:.3g}")
+    print(kind, {name: f"{p:.3g}" for name, p in found.items()})  # noqa: T201 - for the record, with -s
+    assert min(found.values()) > ALPHA, found
+    assert min(p_values(scaled, law).values()) < ALPHA
