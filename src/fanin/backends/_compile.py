@@ -101,10 +101,13 @@ def ready(kernel, *nothing):
 
 
 @functools.cache
-def sources():
-    """A digest of the files that compiled code is made from: numba's own cache doesn't see edits in other files."""
+def sources(*folders):
+    """A digest of the files that compiled code is made from: numba's own cache doesn't see edits in other files.
+
+    Those of kernels/ and backends/, and of `folders` with loops of their own.
+    """
     digest = hashlib.blake2b(digest_size=8)
-    for folder in (Path(kernels.__file__).parent, Path(__file__).parent):
+    for folder in (Path(kernels.__file__).parent, Path(__file__).parent, *folders):
         for path in sorted(folder.glob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()

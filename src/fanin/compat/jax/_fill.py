@@ -5,7 +5,6 @@ n elements are the first words of the counters (p, half + p), then their second 
 """
 
 import functools
-import hashlib
 import types
 from pathlib import Path
 from typing import Any
@@ -109,14 +108,5 @@ def _loop(function, which):
     """A loop of this module compiled for one sampler. Its name tells it, and its sources, apart from all others."""
     copy = types.FunctionType(function.__code__, {**globals(), "sampler": which}, function.__name__)
     copy.__module__ = __name__
-    copy.__qualname__ = f"{function.__name__}-{which.__name__}-{_digest()}"
+    copy.__qualname__ = f"{function.__name__}-{which.__name__}-{sources(Path(__file__).parent)}"
     return compile_loop(copy)
-
-
-@functools.cache
-def _digest():
-    """Of the files that the compiled code is made from: numba's own cache doesn't see edits in other files."""
-    digest = hashlib.blake2b(sources().encode(), digest_size=8)
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
