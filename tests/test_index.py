@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanin import FaninError, Normal, Uniform
-from fanin._index import block, parse, result_shape, whole
+from fanin._index import block, boxes, parse, result_shape, whole, within
 
 shapes = st.lists(st.integers(0, 6), max_size=4).map(tuple)
 bounds = st.none() | st.integers(-9, 9)
@@ -127,3 +127,48 @@ def test_huge_blocks_count_in_exact_integers(shape, data):
     made = block(parse(position, shape), shape)
 
     assert (made.start, made.dims, made.steps) == (int(np.ravel_multi_index(position, shape)), (), ())
+
+
+# -- parts of a tensor ------------------------------------------------------------------------------------------------
+
+
+@given(indexed_shapes(), st.data())
+def test_what_a_selection_has_of_a_box(case, data):
+    """`within` cuts a selection to a box: where in the selection, which elements of the whole, which of the box."""
+    shape, index = case
+    ends = [sorted(data.draw(st.tuples(st.integers(0, dim), st.integers(0, dim)))) for dim in shape]
+    tensor = np.arange(math.prod(shape)).reshape(shape)
+    box = tensor[tuple(slice(*pair) for pair in ends)]
+    axes, selected = parse(index, shape), np.asarray(tensor[index])
+
+    found = within(axes, tuple(low for low, _ in ends), box.shape)
+
+    inside = np.isin(selected, box)
+    if found is None:
+        assert not inside.any()
+        return
+    places, in_whole, in_box = found
+    assert inside[places].all() and inside[places].size == inside.sum() > 0
+    assert np.array_equal(numbers(block(in_whole, shape)), selected[places])
+    assert np.array_equal(box.reshape(-1)[numbers(block(in_box, box.shape))], selected[places])
+
+
+@given(shapes.filter(math.prod), st.data())
+def test_a_range_as_boxes(shape, data):
+    """Elements start to stop in C order are a few boxes, 2·rank - 1 at the most, one after another."""
+    start, stop = sorted(data.draw(st.tuples(*[st.integers(0, math.prod(shape))] * 2)))
+
+    found = list(boxes(shape, start, stop - start))
+
+    elements = [numbers(block(axes, shape)).reshape(-1) for axes in found]
+    assert np.array_equal(np.concatenate([[], *elements]), np.arange(start, stop))
+    assert len(found) <= max(1, 2 * len(shape) - 1)
+    assert all(0 not in result_shape(axes) for axes in found)
+
+
+def test_a_range_far_out():
+    """Numbers of elements are Python's: nothing overflows, and the boxes are as few."""
+    shape, start = (2**20, 3, 2**30), 2**51 + 2**29
+    sizes = [result_shape(axes) for axes in boxes(shape, start, 2**33)]
+
+    assert sum(math.prod(size) for size in sizes) == 2**33 and len(sizes) <= 5

@@ -61,7 +61,7 @@ def is_scheme_name(name):
 
 
 def required(name):
-    return {"sparsity": 0.5} if name == "sparse" else {}
+    return {"sparse": {"sparsity": 0.5}, "blocks": {"inits": ["zeros"]}}.get(name, {})
 
 
 def test_every_registered_scheme_is_exported():

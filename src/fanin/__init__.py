@@ -4,6 +4,7 @@ from . import math as math
 from . import stream as stream
 from ._errors import FaninAttributeError as FaninAttributeError
 from ._errors import FaninError as FaninError
+from ._errors import FaninImportError as FaninImportError
 from ._errors import FaninIndexError as FaninIndexError
 from ._errors import FaninKeyError as FaninKeyError
 from ._errors import FaninMemoryError as FaninMemoryError
@@ -15,6 +16,7 @@ from ._seeding import STREAM_VERSION as STREAM_VERSION
 from ._seeding import Stream as Stream
 from ._seeding import seed as seed
 from ._version import __version__ as __version__
+from .initializers import Blocks as Blocks
 from .initializers import Constant as Constant
 from .initializers import DeltaOrthogonal as DeltaOrthogonal
 from .initializers import Dirac as Dirac

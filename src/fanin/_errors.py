@@ -32,6 +32,10 @@ class FaninRuntimeError(FaninError, RuntimeError):
     """The machine or the installation lacks something that the call needs."""
 
 
+class FaninImportError(FaninRuntimeError, ImportError):
+    """An optional package that the call needs is not installed."""
+
+
 class FaninKeyError(FaninError, KeyError):
     """A name that nothing is registered under."""
 
@@ -39,8 +43,13 @@ class FaninKeyError(FaninError, KeyError):
         return self.args[0]  # KeyError would print the message's repr, in quotes
 
 
-for _exported in (FaninError, *FaninError.__subclasses__()):
+for _exported in (FaninError, *FaninError.__subclasses__(), FaninImportError):
     _exported.__module__ = "fanin"  # where users catch them, and what a traceback should show
+
+
+def missing_dependency(feature, package, extra):
+    """The error for an optional package that is not installed; `extra` of fanin's installs it."""
+    return FaninImportError(f"{feature} needs {package}, which is not installed: pip install 'fanin[{extra}]'")
 
 
 def did_you_mean(name, known):

@@ -7,7 +7,7 @@ import numpy as np
 from . import _index
 from ._matrix import write_device_matrix, write_matrix
 from ._orthogonal_device import algebra_of
-from ._plan import ArrayPlan, MatrixPlan
+from ._plan import ArrayPlan, BlocksPlan, MatrixPlan, Plan
 from .backends import get_backend
 
 
@@ -24,6 +24,8 @@ def materialize(plan, key, device, out, axes):
                 out[...] = values
             else:
                 get_backend(device).copy(values.astype(plan.dtype), out)
+    elif isinstance(plan, BlocksPlan):
+        _materialize_blocks(plan, key, device, out, axes)
     else:
         get_backend(device).fill(plan, key, out, _index.block(axes, plan.shape))
 
@@ -50,17 +52,48 @@ def _as_index(axis, broadcast):
     return slice(axis.start, stop if stop >= 0 else None, axis.step)
 
 
+def _materialize_blocks(plan, key, device, out, axes):
+    found = []
+    for leaf in plan.leaves():
+        inside = _index.within(axes, leaf.origin, leaf.plan.shape)
+        if inside is not None:
+            found.append((leaf, *inside))
+            if isinstance(leaf.plan, Plan) and leaf.plan.sampler.takes == "u":
+                # a user's code may not compile, and that must show before the first block is written
+                get_backend(device).fill(leaf.plan, key, _emptied(out), _index.Block(0, (0,), (1,)))
+    for leaf, places, in_whole, in_leaf in found:
+        part = _part(out, places)
+        if leaf.keeps_numbers:
+            get_backend(device).fill(leaf.plan, key, part, _index.block(in_whole, plan.shape))
+        else:
+            materialize(leaf.plan, key.within(leaf.path), device, part, in_leaf)
+    if getattr(out, "wait", False):  # once, after all
+        get_backend(device).synchronize(out)
+
+
+def _emptied(out):
+    return np.empty(0, out.dtype) if isinstance(out, np.ndarray) else out._replace(shape=(0,), strides=(0,))
+
+
+def _part(out, places):
+    return out[(*places, ...)] if isinstance(out, np.ndarray) else out.part(places)._replace(wait=False)
+
+
 def materialize_range(plan, key, start, out, device="cpu"):
-    """Write elements start, start + 1, … (in C order over the whole tensor) of an element-wise plan into 1-D `out`."""
+    """Write elements start, start + 1, … (in C order over the whole tensor) of a plan into 1-D `out`.
+
+    In memory for `out` alone where the plan `is_elementwise`; else each call makes whole matrices.
+    """
     if out.size == 0:
         return
-    if isinstance(plan, ArrayPlan):
-        numbers = np.arange(start, start + out.size)
-
-        def coordinates(d, broadcast):
-            return numbers * 0 if broadcast else numbers // math.prod(plan.shape[d + 1:]) % plan.shape[d]
-
-        with np.errstate(all="ignore"):
-            out[...] = plan.values(coordinates)
-    else:
+    if isinstance(plan, Plan):
         get_backend(device).fill(plan, key, out, _index.Block(start, out.shape, (1,)))
+        return
+    done = 0
+    for axes in _index.boxes(plan.shape, start, out.size):
+        dims = _index.result_shape(axes)
+        part = _part(out, (slice(done, done + math.prod(dims)),))
+        materialize(plan, key, device, part.reshape(dims) if isinstance(out, np.ndarray) else part.split(dims), axes)
+        done += part.size
+    if getattr(out, "wait", False):
+        get_backend(device).synchronize(out)

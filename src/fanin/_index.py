@@ -82,3 +82,41 @@ def block(axes, shape):
     start = sum(axis.start * stride for axis, stride in zip(axes, strides, strict=True))
     kept = [(axis.size, axis.step * stride) for axis, stride in zip(axes, strides, strict=True) if not axis.dropped]
     return Block(start, tuple(count for count, _ in kept), tuple(step for _, step in kept))
+
+
+@functools.lru_cache(1024)
+def within(axes, origin, shape):
+    """What `axes` select of the box of that shape at `origin`, or None where that is nothing.
+
+    Three tuples: the slices of the selection where that lies, its axes in the whole tensor, and those in the box.
+    """
+    places, whole, own = [], [], []
+    for axis, first, dim in zip(axes, origin, shape, strict=True):
+        entry, leave = (first, first + dim) if axis.step > 0 else (first + dim - 1, first - 1)
+        low = max(0, -((axis.start - entry) // axis.step))  # the first position at or past the box's near side
+        high = min(axis.size, -((axis.start - leave) // axis.step))
+        if low >= high:
+            return None
+        whole.append(axis._replace(start=axis.start + low * axis.step, size=high - low))
+        own.append(whole[-1]._replace(start=whole[-1].start - first))
+        if not axis.dropped:
+            places.append(slice(low, high))
+    return tuple(places), tuple(whole), tuple(own)
+
+
+def boxes(shape, start, count):
+    """Elements start, …, start + count - 1 in C order over `shape` as the axes of the fewest boxes, in order."""
+    stop = start + count
+    while start < stop:
+        inner, d = 1, len(shape)
+        while d and start % (inner * shape[d - 1]) == 0 and start + inner * shape[d - 1] <= stop:
+            d -= 1  # this axis whole, as all after it
+            inner *= shape[d]
+        axes = []
+        if d:
+            length = min(shape[d - 1] - start // inner % shape[d - 1], (stop - start) // inner)
+            axes = [Axis(start // math.prod(shape[e + 1:]) % shape[e], 1, 1, dropped=True) for e in range(d)]
+            axes[-1] = axes[-1]._replace(size=length, dropped=False)
+            inner *= length
+        yield (*axes, *whole(shape[d:]))
+        start += inner

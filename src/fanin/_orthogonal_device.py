@@ -30,7 +30,7 @@ def algebra_of(view):
     """The `Algebra` for an array in a GPU's memory: its own library's, else CuPy's where that is installed, or None."""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(view.owner, torch.Tensor):
-        return torch_algebra(torch, view.owner)
+        return torch_algebra(torch, _part_of(view.owner, view))
     if importlib.util.find_spec("cupy") is None or view.dtype.name == "bfloat16":  # which CuPy does not know
         return None
     import cupy
@@ -45,6 +45,13 @@ def algebra_of(view):
     with scope():
         array = cupy.asarray(_Interface(view))
     return Algebra(cupy, array, cupy.zeros, lambda made: made.data.ptr, scope)
+
+
+def _part_of(tensor, view):
+    """The part of a tensor's memory that a view of it covers: all, or a block."""
+    size = tensor.element_size()
+    start = tensor.storage_offset() + (view.address - tensor.data_ptr()) // size
+    return tensor.detach().as_strided(view.shape, [stride // size for stride in view.strides], start)
 
 
 def torch_algebra(torch, tensor):

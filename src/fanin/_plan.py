@@ -69,9 +69,9 @@ class Plan(NamedTuple):
         return describe(self, self.sampler.__name__)
 
 
-def describe(plan, sampler):
+def describe(plan, sampler, *details):
     """A plan in one line: what is drawn, and the fields that exist."""
-    fields = [f"shape={plan.shape}", f"dtype={plan.dtype.name}", f"sampler={sampler}"]
+    fields = [f"shape={plan.shape}", f"dtype={plan.dtype.name}", f"sampler={sampler}", *details]
     if getattr(plan, "mask", None) is not None:
         fields.append(f"mask={plan.mask.__name__}")
     for name in ("mean", "std", "fan_in", "fan_out"):
@@ -127,6 +127,69 @@ class ArrayPlan(NamedTuple):
         value = self.array.value
         lead = len(self.shape) - value.ndim
         return value[tuple(index_of(lead + d, dim == 1) for d, dim in enumerate(value.shape))]
+
+
+class BlocksPlan(NamedTuple):
+    """Plans side by side along an axis, each for its block's own shape. `mean` and `std` are those of all values."""
+
+    shape: tuple
+    dtype: np.dtype
+    axis: int
+    plans: tuple
+    mean: Any = None
+    std: float | None = None
+    fan_in: float | None = None
+    fan_out: float | None = None
+
+    def leaves(self, origin=None, path=()):
+        """A `Leaf` for each plan in here that has no plans inside."""
+        origin = origin or (0,) * len(self.shape)
+        for number, plan in enumerate(self.plans):
+            if isinstance(plan, BlocksPlan):
+                yield from plan.leaves(origin, (*path, number))
+            else:
+                yield Leaf(plan, origin, (*path, number))
+            origin = tuple(at + plan.shape[d] * (d == self.axis) for d, at in enumerate(origin))
+
+    def __repr__(self):
+        return describe(self, "blocks", f"axis={self.axis}", f"plans={list(self.plans)}")
+
+
+class Leaf(NamedTuple):
+    """A plan, the index in the whole tensor of its element 0, and the numbers of the blocks that it lies in."""
+
+    plan: Any
+    origin: tuple
+    path: tuple
+
+    @property
+    def keeps_numbers(self):
+        """Whether each element depends on its own words only, which are then those of its number in the whole."""
+        return isinstance(self.plan, Plan) and self.plan.mask is None
+
+
+def mixture(plans):
+    """(mean, std) of all values of some plans together, each None where it is not known."""
+    moments = [(math.prod(plan.shape), plan.mean, plan.std) for plan in plans if 0 not in plan.shape]
+    if len({moment[1:] for moment in moments}) == 1:
+        return moments[0][1:]
+    if not moments or any(mean is None for _, mean, _ in moments):
+        return None, None
+    size = sum(count for count, _, _ in moments)
+    mean = sum(count / size * mean for count, mean, _ in moments)
+    if not np.isfinite(mean):
+        return None, None
+    if any(std is None for _, _, std in moments):
+        return mean, None
+    std = math.sqrt(sum(count / size * (std * std + abs(here - mean) ** 2) for count, here, std in moments))
+    return mean, std if math.isfinite(std) else None
+
+
+def is_elementwise(plan):
+    """Whether any range of the plan's elements can be made alone (`materialize_range`), in constant memory."""
+    if isinstance(plan, BlocksPlan):
+        return all(map(is_elementwise, plan.plans))
+    return not isinstance(plan, MatrixPlan)
 
 
 class TensorSpec:
@@ -237,6 +300,13 @@ class TensorSpec:
     def orthogonal(self, roles, gain, std):
         """A plan for a random orthogonal matrix; `roles` as in `MatrixPlan`."""
         return MatrixPlan(self.shape, self.dtype, roles, gain, 0.0, std, *self._fans)
+
+    def blocks(self, axis, plans):
+        """A plan of plans side by side along an axis, each for its block's shape; they fill this one."""
+        kept = [plan for plan in plans if 0 not in plan.shape]
+        fans = (next(iter(values)) if len(values) == 1 else None
+                for values in ({getattr(plan, fan) for plan in kept} for fan in ("fan_in", "fan_out")))
+        return BlocksPlan(self.shape, self.dtype, axis, tuple(plans), *mixture(plans), *fans)
 
     def inside(self, lower, upper):
         """The dtype's smallest value >= lower and largest <= upper, in the computing type; ValueError if none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from typing import NamedTuple
@@ -28,6 +29,10 @@ class Key(NamedTuple):
         """Key words low and high, then the counter's stream words low and high."""
         return (self.seed & 0xFFFFFFFF, self.seed >> 32, self.stream & 0xFFFFFFFF, self.stream >> 32)
 
+    def within(self, path):
+        """The key of a block that is drawn as a tensor of its own; `path` has its number, inside nested ones each."""
+        return self._replace(stream=functools.reduce(block_stream, path, self.stream))
+
 
 def stream_id(name: str) -> int:
     """The stream of a named parameter: the name's 8-byte BLAKE2b digest, little-endian, with the top bit set.
@@ -40,6 +45,20 @@ def stream_id(name: str) -> int:
     import hashlib  # OpenSSL behind it takes 7 ms to load
 
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") | 1 << 63
+
+
+def block_stream(stream: int, block: int) -> int:
+    """The stream of block number `block` of a tensor, where the block is drawn as a tensor of its own.
+
+    The 8-byte BLAKE2b digest of both numbers as 8 bytes each, little-endian throughout, with the top bit set.
+
+    >>> hex(block_stream(stream_id("qkv.weight"), 0))
+    '0xfb1a6d2f7fdb115e'
+    """
+    import hashlib
+
+    words = stream.to_bytes(8, "little") + block.to_bytes(8, "little")
+    return int.from_bytes(hashlib.blake2b(words, digest_size=8).digest(), "little") | 1 << 63
 
 
 def check_seed(seed):

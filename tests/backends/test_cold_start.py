@@ -178,3 +178,23 @@ def test_a_full_disk_is_no_obstacle(tmp_path):
     assert found == [scheme(5, seed=0).tolist() for scheme in (fanin.Uniform(), fanin.Normal())]
     assert len(warned) == 1
     assert "NUMBA_CACHE_DIR" in warned[0]
+
+
+def test_a_sampler_that_came_by_value_draws_in_every_process(tmp_path):
+    """A function from a module that isn't here, as from a notebook on a cluster, is found on disk or made anew."""
+    code = """
+        scope = {"__name__": "somewhere_else", "log": fanin.math.log}
+        exec("def exponential(u, scale):\\n    return -scale * log(u)", scope)
+        sampler = fanin.sampler(scope["exponential"])
+
+        class Exponential(fanin.Initializer):
+            def plan(self, spec):
+                return spec.draw(sampler, 2.0)
+
+        turned = np.empty((50, 40), "float32").T
+        answer([digest(Exponential()(SHAPE, seed=3)), digest(Exponential()((40, 50), seed=3, out=turned))])
+    """
+
+    first, second = (run(code, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2))
+
+    assert first == second

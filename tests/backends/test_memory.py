@@ -37,6 +37,7 @@ def grown(code):
     ("Normal()", "float32", 4, 1024), ("Normal()", "bfloat16", 2, 1024),
     ("TruncatedNormal(0, 1, 5, 6)", "float64", 8, 256), ("Sparse(0.5)", "complex64", 8, 256),
     ("Constant(1.5)", "float32", 4, 256), ("Constant(np.zeros(1))", "float32", 4, 256),
+    ("Blocks([Normal(), Constant(np.zeros(1))], 1)", "float32", 4, 256),
 ])
 def test_a_large_fill_needs_its_result_only(scheme, dtype, itemsize, mib):
     """1 GiB is drawn in 1 GiB; the result is not made twice, whole or in part."""

@@ -21,7 +21,8 @@ def backend():
 
 @pytest.fixture
 def torch():
-    library = pytest.importorskip("torch")
+    import torch as library
+
     if not library.cuda.is_available():
         pytest.fail("this torch was built without CUDA, or does not start it", pytrace=False)
     return library
@@ -29,4 +30,6 @@ def torch():
 
 @pytest.fixture
 def cupy():
-    return pytest.importorskip("cupy")
+    import cupy as library
+
+    return library

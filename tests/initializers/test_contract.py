@@ -11,6 +11,7 @@ import pytest
 
 import fanin
 from fanin import (
+    Blocks,
     Constant,
     DeltaOrthogonal,
     Dirac,
@@ -32,13 +33,15 @@ NAMES = Registry.names() + [f"{profile}:{name}" for profile in Registry.profiles
 NEEDS = {
     "array": {"value": [1.0, 2.0, 3.0]},
     "sparse": {"sparsity": 0.25},
+    "blocks": {"inits": ["zeros", "normal"], "sizes": [0, 1]},  # shares of an axis of any length
     **{f"{profile}:constant": {"value": 0.5} for profile in ("torch", "torch03", "flint", "storch", "jax", "flax")},
     **{f"{profile}:sparse": {"sparsity": 0.25} for profile in ("torch", "torch03", "storch")},
     **{f"{profile}:variance_scaling": {"scale": 2.0, "mode": "fan_avg", "distribution": "normal"}
        for profile in ("jax", "flax")},
 }
 RANKS = {Constant: (0, 9), Uniform: (0, 9), Normal: (0, 9), TruncatedNormal: (0, 9), VarianceScaling: (2, 9),
-         Orthogonal: (2, 9), DeltaOrthogonal: (3, 9), Dirac: (3, 9), Sparse: (1, 9), Eye: (2, 2)}
+         Orthogonal: (2, 9), DeltaOrthogonal: (3, 9), Dirac: (3, 9), Sparse: (1, 9), Eye: (2, 2),
+         Blocks: (1, 9)}
 ANY_DTYPE = (Constant, Eye, Dirac)
 FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
 
@@ -217,7 +220,7 @@ def test_repr_is_the_expression_that_rebuilds_it(name):
     scheme = get(name)
 
     assert "\n" not in repr(scheme)
-    assert eval(repr(scheme), {"np": np, type(scheme).__name__: type(scheme)}) == scheme
+    assert eval(repr(scheme), {"np": np, **vars(fanin)}) == scheme
 
 
 @each_name

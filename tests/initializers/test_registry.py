@@ -318,6 +318,43 @@ def test_schemes_and_configs_pass_through():
     assert Registry.get({"scheme": "normal", "std": 0.02}, mean=1.0) == Normal(1.0, 0.02)
 
 
+def test_tables_of_a_name_and_parameters():
+    """A dict with a name, as in rule files, is a call with that name; values are decoded as in a config."""
+    assert Registry.get({"name": "normal", "std": 0.02}) == Normal(0.0, 0.02)
+    assert Registry.get({"name": "normal", "std": 0.02}, std=1, mean=2) == Normal(2.0, 1.0)
+    assert Registry.get({"name": "jax:normal"}) == Registry.get({"name": "normal", "profile": "jax"}) == Normal(0, 0.01)
+    assert Registry.get({"name": "normal"}, profile="keras") == Normal(0.0, 0.05)
+    assert Registry.get({"name": "kaiming_normal", "profile": "torch", "a": 2}) == Registry.get(
+        "torch:kaiming_normal", a=2)
+    assert Registry.get({"name": "truncated_normal", "upper": "inf"}).upper == math.inf
+    value = {"dtype": "uint8", "shape": [2], "data": [1, 2]}
+    assert Registry.get({"name": "array", "value": value}) == Constant(np.array([1, 2], np.uint8))
+    table = {"name": "normal", "profile": "jax"}
+    Registry.get(table)
+    assert table == {"name": "normal", "profile": "jax"}
+
+
+@pytest.mark.parametrize(("table", "builtin", "word"), [
+    ({"name": "nope"}, KeyError, "'nope'"), ({"name": "normal", "profile": "nope"}, KeyError, "`profile`"),
+    ({"name": "normal", "wide": 1}, TypeError, "'wide'"), ({"name": "normal", "std": -1}, ValueError, "`std`"),
+    ({"name": "normal", 3: 1}, TypeError, "'3'"), ({"name": "sparse"}, TypeError, "sparsity"),
+    ({"name": 3}, TypeError, "`name`"), ({"std": 1}, KeyError, "`scheme`"),
+    ({"name": "normal", "scheme": "normal"}, ValueError, "'name'"),
+    ({"name": "normal", "profile": 3}, TypeError, "`profile`"),
+])
+def test_tables_that_are_refused(table, builtin, word):
+    """One line that names what is wrong, of the exception that the call with a name raises."""
+    with pytest.raises(FaninError) as error:
+        Registry.get(table)
+    assert isinstance(error.value, builtin) and word in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_profile_is_given_once():
+    """A table's profile and the argument can't both be meant."""
+    with pytest.raises(TypeError, match="`profile`.*once"):
+        Registry.get({"name": "normal", "profile": "jax"}, profile="torch")
+
+
 def test_names():
     """names() lists each bare name once, sorted, without aliases; all of them, and their aliases, are `in`."""
     names = Registry.names()

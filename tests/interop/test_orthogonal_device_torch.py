@@ -1,11 +1,12 @@
 """The orthogonal matrices of torch's CUDA tensors, made by the same code on its CPU tensors."""
 
+import numpy as np
 import pytest
 import torch
 
 from device_matrices import BOUNDS, CASES, KEY, OnCPU, deviation
 from fanin import Orthogonal, _index, _matrix
-from fanin._orthogonal_device import torch_algebra
+from fanin._orthogonal_device import algebra_of, torch_algebra
 from fanin.backends._tasks import DeviceView
 
 
@@ -27,3 +28,18 @@ def test_memory_that_torch_rounds_into():
         _matrix.write_device_matrix(plan, KEY, OnCPU(lambda made: made.numpy()), view, axes,
                                     torch_algebra(torch, tensor))
     assert torch.equal(half, wide.to(torch.bfloat16))
+
+
+def test_a_block_of_a_tensor():
+    """A part of a view is worked on in that part of the tensor's memory, wherever the tensor itself begins."""
+    for dtype in (torch.float32, torch.bfloat16, torch.complex128):
+        tensor = torch.zeros(3, 90, 40, dtype=dtype)[1, 5:65].T
+        size = tensor.element_size()
+        view = DeviceView(tensor.data_ptr(), tuple(tensor.shape), tuple(step * size for step in tensor.stride()),
+                          np.dtype("uint8"), "cuda:0", owner=tensor)
+        for part, wanted in ((view, tensor), (view.part((slice(3, 23), slice(10, 41))), tensor[3:23, 10:41])):
+            array = algebra_of(part).array
+            assert (array.data_ptr(), array.shape, array.stride()) == (wanted.data_ptr(), wanted.shape, wanted.stride())
+            array.fill_(1)
+            assert bool((wanted == 1).all()) and int(tensor.real.sum()) == wanted.numel()
+            tensor.zero_()

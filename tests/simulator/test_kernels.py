@@ -14,6 +14,7 @@ from numba import cuda
 import fanin
 from devices import on_host
 from fanin import (
+    Blocks,
     Constant,
     DeltaOrthogonal,
     Dirac,
@@ -195,6 +196,79 @@ def test_a_tensor_in_pieces():
         array, view = backend.empty((stop - start,), plan.dtype, "cuda:0")
         materialize_range(plan, key, start, view, "cuda:0")
         assert_same_bits(array, whole[start:stop])
+
+
+BLOCKS = {  # (scheme, dtype), for the shape (5, 7)
+    "rows": (Blocks([Normal(), "zeros", Uniform()], sizes=[2, 1, -1]), "float32"),
+    "columns": (Blocks([Normal(), Sparse(0.5), Constant(np.arange(2.0))], 1, [3, 2, -1]), "float32"),
+    "half": (Blocks([Constant(np.arange(5.0)[:, None]), TruncatedNormal()], 1, [3, -1]), "bfloat16"),
+    "complex": (Blocks([Normal(), Blocks([Constant(1j), Uniform()], 1, [4, 3])], 0, [1, 4]), "complex64"),
+    "wide": (Blocks([Uniform(), Normal()], 1, [-1, 4]), "complex128"),
+    "whole numbers": (Blocks([Constant(3), Eye(), Constant([[1], [2], [3], [4], [5]])], 1, [1, 3, 3]), "int8"),
+}
+of_blocks = pytest.mark.parametrize("kind", BLOCKS)
+
+
+@of_blocks
+def test_blocks_whole_and_in_part(kind):
+    """Each block by its own kernel, into its part of one array."""
+    scheme, dtype = BLOCKS[kind]
+    whole = scheme((5, 7), dtype, "reference", **KEY)
+    assert_same_bits(scheme((5, 7), dtype, "cuda", **KEY), whole)
+    for index in (slice(1, 4), (slice(None, None, -2), slice(5, 1, -1)), (3, slice(2, 6)), (slice(None), 4)):
+        assert_same_bits(scheme.shard((5, 7), index, dtype, "cuda", **KEY), np.asarray(whole[index]))
+
+
+@of_blocks
+@pytest.mark.parametrize("lay", ["fortran", "columns", "reversed"])
+def test_blocks_in_strided_arrays(kind, lay):
+    """Parts of strided memory, and nothing beside them."""
+    scheme, dtype = BLOCKS[kind]
+    memory = np.full(80, holes(dtype))
+    held = cuda.to_device(memory.view(np.uint16) if dtype == "bfloat16" else memory)
+    host = held._ary.view(memory.dtype)
+    out = FakeView(LAYOUTS[lay](host))
+    assert scheme((5, 7), out=out, **KEY) is out
+    assert_same_bits(LAYOUTS[lay](host), scheme((5, 7), dtype, "reference", **KEY))
+    LAYOUTS[lay](host)[...] = holes(dtype)
+    assert_same_bits(host, memory)
+
+
+@of_blocks
+def test_blocks_in_pieces(kind):
+    """`materialize_range` begins and ends within blocks."""
+    scheme, dtype = BLOCKS[kind]
+    plan, key = scheme.describe((5, 7), dtype), Key(KEY["seed"], stream_id(KEY["name"]))
+    whole = scheme((5, 7), dtype, "reference", **KEY).reshape(-1)
+    for start, stop in ((0, 1), (1, 17), (4, 29), (20, 35)):
+        array, view = backend.empty((stop - start,), plan.dtype, "cuda:0")
+        materialize_range(plan, key, start, view, "cuda:0")
+        assert_same_bits(array, whole[start:stop])
+
+
+def test_blocks_are_waited_for_once(monkeypatch):
+    """One wait after all kernels, not one after each: the blocks are queued one behind the other."""
+    waits = []
+    monkeypatch.setattr(backend, "synchronize", lambda out: waits.append(out.shape))
+    Blocks([Normal(), "ones", Uniform()])((6, 7), device="cuda", **KEY)
+    assert waits == [(6, 7)]
+
+
+def test_orthogonal_blocks():
+    """Matrices beside other blocks: made on the CPU where no library multiplies on the device."""
+    scheme = Blocks([Orthogonal(), Normal(), Orthogonal(axis=1)], 1, [2, 1, 3])
+    assert_same_bits(scheme((5, 12), "float32", "cuda", **KEY), scheme((5, 12), "float32", **KEY))
+
+
+def test_a_users_sampler_is_compiled_before_a_block_is_written(monkeypatch):
+    """Should the compiler refuse it, `out` is as it was."""
+    order = []
+    compiled, launched = backend._compile, backend._launch
+    monkeypatch.setattr(backend, "_kernels", {})
+    monkeypatch.setattr(backend, "_compile", lambda *given: order.append("compile") or compiled(*given))
+    monkeypatch.setattr(backend, "_launch", lambda *given: order.append("launch") or launched(*given))
+    Blocks([Normal(), Laplace()])((4, 7), device="cuda", **KEY)
+    assert order == ["compile", "compile", "launch", "launch"]
 
 
 @pytest.mark.parametrize(("threads", "grids"), [(1, 1), (3, 2), (7, 1)])

@@ -19,7 +19,9 @@ SEED, NAME = 20260717, "golden"
 FLOATING = ("float16", "bfloat16", "float32", "float64")
 DTYPES = (*FLOATING, "complex64", "complex128")
 ORTHOGONAL = {"orthogonal", "delta_orthogonal"}  # not element-wise: they promise a bound, not bits
-REQUIRED = {"sparse": {"sparsity": 0.4}, "array": {"value": [[1], [0]] + [[1]] * 5}, "constant": {"value": 1}}
+REQUIRED = {"sparse": {"sparsity": 0.4}, "array": {"value": [[1], [0]] + [[1]] * 5}, "constant": {"value": 1},
+            "blocks": {"inits": ["normal", "ones", {"name": "sparse", "sparsity": 0.4}], "axis": 1,
+                       "sizes": [13, 3, -1]}}
 ALSO_WHOLE = {"zeros", "ones", "constant", "array", "eye", "dirac"}
 MATRIX, CONVOLUTION = (7, 33), (5, 3, 3, 3)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numba
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.caching import NullCache
 from numba.extending import intrinsic
 
 from .. import kernels
@@ -93,6 +94,9 @@ def ready(kernel, *nothing):
     if not kernel.overloads:
         with uninterrupted():
             try:
+                kernel(*nothing)
+            except ImportError:  # kept by another process for a sampler of a module that isn't here: it came by value
+                kernel._cache = NullCache()
                 kernel(*nothing)
             except OSError:  # a full disk, say: the code was made, and can't be kept
                 if not kernel.overloads:

@@ -28,6 +28,8 @@ def as_run(out, block, storage):
 @functools.lru_cache(1024)
 def is_consecutive(block):
     """Whether the elements of a block are neighbours in the tensor, in order."""
+    if 0 in block.dims:
+        return True
     step = 1
     for dim, block_step in zip(reversed(block.dims), reversed(block.steps), strict=True):
         if dim != 1 and block_step != step:

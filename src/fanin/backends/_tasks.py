@@ -29,8 +29,17 @@ class DeviceView(NamedTuple):
     @property
     def is_contiguous(self):
         wanted = c_strides(self.shape, self.dtype.itemsize)
-        return all(dim == 1 or stride == step
-                   for dim, stride, step in zip(self.shape, self.strides, wanted, strict=True))
+        return self.size == 0 or all(dim == 1 or stride == step
+                                     for dim, stride, step in zip(self.shape, self.strides, wanted, strict=True))
+
+    def part(self, places):
+        """The elements at those slices, one for each axis, of step 1."""
+        start = sum(place.start * stride for place, stride in zip(places, self.strides, strict=True))
+        return self._replace(address=self.address + start, shape=tuple(place.stop - place.start for place in places))
+
+    def split(self, dims):
+        """This 1-D view as one of those dims, in C order."""
+        return self._replace(shape=dims, strides=c_strides(dims, self.strides[0]))
 
 
 def c_strides(shape, step):

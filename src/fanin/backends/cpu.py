@@ -25,10 +25,8 @@ SCRATCH = 65536  # elements of the one temporary, for arrays whose strides the l
 def fill(plan, key, out, block, serial=False):
     """Write the elements of `block` into `out`, an array of its dims and of the plan's dtype.
 
-    `serial` keeps it to this thread.
+    `serial` keeps it to this thread. For an empty array it compiles what it would need.
     """
-    if out.size == 0:
-        return
     if plan.mask is None and (plan.sampler is constant or plan.sampler is constant_pair):
         _fill_constant(plan, out)
         return
@@ -52,8 +50,8 @@ def fill(plan, key, out, block, serial=False):
 
 def _fill_constant(plan, out):
     # numpy fills plain integers at the speed of memory, half and complex types at a tenth of it
-    if out.flags.c_contiguous and plan.parts == 1:
-        out.reshape(-1).view(plan.storage).fill(plan.params[0])
+    if plan.parts == 1:
+        out.view(plan.storage).fill(plan.params[0])
     else:
         out[...] = np.array(plan.params).view(out.dtype)[0]
 
@@ -99,18 +97,22 @@ def _fill_run(kernel, threads, run, first, arguments):
 
 def _fill_strided(kernel, threads, place, arguments):
     ready(kernel, *place._replace(dims=place.dims * 0), *arguments)
-    longest = int(place.dims.argmax())
-    length, numbers = int(place.dims[longest]), math.prod(place.dims.tolist())
+    numbers = math.prod(place.dims.tolist())
     if threads == 1 and numbers <= PIECE[1]:
         kernel(*place, *arguments)
         return
-    size = max(1, _piece(numbers, threads) * length // numbers)
+    rows, piece = place.dims[:-1], _piece(numbers, threads)
+    axis = int(place.dims.argmax())
+    if len(rows) and int(rows.max()) * piece >= numbers:  # enough rows: short ones take longer than long ones
+        axis = int(rows.argmax())
+    length = int(place.dims[axis])
+    size = max(1, piece * length // numbers)
 
     def work(i):
         start, dims = i * size, place.dims.copy()
-        dims[longest] = min(size, length - start)
-        at = place.at + start * int(place.out_steps[longest])
-        first = place.first + start * int(place.number_steps[longest])
+        dims[axis] = min(size, length - start)
+        at = place.at + start * int(place.out_steps[axis])
+        first = place.first + start * int(place.number_steps[axis])
         kernel(*place._replace(at=at, first=first, dims=dims), *arguments)
 
     share(work, -(-length // size), threads)

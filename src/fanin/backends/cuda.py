@@ -169,10 +169,9 @@ def _quiet(block):
 def fill(plan, key, out, block, serial=False):
     """Write the elements of `block` into `out`, a `DeviceView` of its dims and of the plan's dtype.
 
-    The work is queued on the view's stream, and done when that is. `serial` means nothing here.
+    The work is queued on the view's stream, and done when that is. `serial` means nothing here. For an empty view it
+    compiles what it would need.
     """
-    if out.size == 0:
-        return
     storage, parts = plan.storage, plan.parts
     run = run_arguments(out, block, storage, parts)
     tasks, span, rank, arguments = run or strided_arguments(out, block, storage, parts)
@@ -189,6 +188,8 @@ def fill(plan, key, out, block, serial=False):
         except NumbaError as error:  # nothing was written: the kernel was never run
             raise FaninTypeError(f"`sampler` {plan.sampler.__name__} must be made of + - * /, comparisons, `a if "
                                  "condition else b` and fanin.math; the compiler's own words stand above") from error
+    if out.size == 0:
+        return
     _launch(_kernels[label], out, tasks, _reach(out, span, storage), *arguments, tuple(map(np.uint64, key.words)),
             plan.params, plan.mask_params)
 

@@ -3,6 +3,7 @@
 from . import _schemes
 from ._base import Initializer as Initializer
 from ._registry import Registry as Registry
+from .blocks import Blocks as Blocks
 from .constant import Constant as Constant
 from .dirac import Dirac as Dirac
 from .eye import Eye as Eye
@@ -17,6 +18,6 @@ from .variance_scaling import VarianceScaling as VarianceScaling
 for _name, _class in {
     "constant": Constant, "uniform": Uniform, "normal": Normal, "truncated_normal": TruncatedNormal,
     "variance_scaling": VarianceScaling, "orthogonal": Orthogonal, "delta_orthogonal": DeltaOrthogonal, "dirac": Dirac,
-    "sparse": Sparse, "eye": Eye,
+    "sparse": Sparse, "eye": Eye, "blocks": Blocks,
 }.items():
     _schemes.add(_name, _class)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import _arrays, _index
@@ -187,11 +188,11 @@ class Initializer(abc.ABC):
                 **{name: _config.encode(name, value) for name, value in self._parameters().items()}}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
         """The scheme that a config describes. Missing parameters take their defaults; no code in a config is run.
 
         Args:
-            config: what `get_config` returned, also after a trip through JSON.
+            config: what `get_config` returned, also after a trip through JSON, YAML or OmegaConf.
 
         Raises:
             FaninKeyError: the scheme is not registered.
@@ -201,7 +202,7 @@ class Initializer(abc.ABC):
         >>> Initializer.from_config({"scheme": "normal", "version": 1, "std": 0.02})
         Normal(mean=0.0, std=0.02)
         """
-        if not isinstance(config, dict):
+        if not isinstance(config, Mapping):
             raise FaninTypeError(f"`config` must be a dict (got {config!r}, a {type(config).__name__})")
         parameters = {name: value for name, value in config.items() if name not in ("scheme", "version")}
         found = cls
@@ -227,6 +228,18 @@ class Initializer(abc.ABC):
             name: _config.decode(name, value, Initializer.from_config,
                                  "complex" in str(annotations.get(name)) or isinstance(known[name], complex))
             for name, value in parameters.items()})
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source, handler):
+        from . import _pydantic  # only if pydantic asks
+
+        return _pydantic.core_schema(cls)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema, handler):
+        from . import _pydantic
+
+        return _pydantic.json_schema(cls, handler.mode)
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some parameters changed.

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,10 +52,10 @@ def decode(name, value, load, is_complex=False):
         return value.value
     if isinstance(value, str):
         return _SPECIAL.get(value, value)
-    if isinstance(value, list):
+    if isinstance(value, Sequence) and not isinstance(value, (tuple, bytes)):  # OmegaConf's lists too
         items = [decode(name, item, load) for item in value]
         return complex(*items) if is_complex and len(items) == 2 else items
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         if "scheme" in value:
             return load(value)
         if set(value) == {"dtype", "shape", "data"}:
@@ -86,7 +87,7 @@ def _nested(value):
     if isinstance(value, list):
         return "[" + ", ".join(map(_nested, value)) + "]"
     if isinstance(value, tuple):
-        return "(" + "".join(f"{_nested(item)}, " for item in value).strip() + ")"
+        return "(" + ", ".join(map(_nested, value)) + (",)" if len(value) == 1 else ")")
     if type(value) is float and not math.isfinite(value):
         return f"float('{value!r}')"
     if type(value) is complex and not (math.isfinite(value.real) and math.isfinite(value.imag)):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from .._checks import flag
 from .._errors import FaninKeyError, FaninTypeError, FaninValueError
-from . import _schemes
+from . import _config, _schemes
 from ._base import Initializer
 from ._schemes import canonical
 from .presets import ALIASES, PRESETS, UNSERVED
@@ -37,13 +37,14 @@ class _Registry:
         self._profiles = {profile: _table(presets) for profile, presets in PROFILES.items()}
         self._unserved = {canonical(name): reason for name, reason in UNSERVED.items()}
 
-    def get(self, name: str | dict[str, Any] | Initializer, /, *, profile: str | None = None,
+    def get(self, name: str | Mapping[str, Any] | Initializer, *, profile: str | None = None,
             **parameters: Any) -> Initializer:
-        """The scheme that a name or a config stands for, with some parameters changed.
+        """The scheme that a name, a table or a config stands for, with some parameters changed.
 
         Args:
-            name: a preset's name or alias, in any spelling; "profile:name"; a config (`get_config`'s dict); or a
-                scheme, which is returned, changed if parameters are given.
+            name: a preset's name or alias, in any spelling; "profile:name"; a table of a name and parameters, as rule
+                files have it: {"name": "normal", "std": 0.02}, `profile` may be one of them; a config (`get_config`'s
+                dict, which has "scheme"); or a scheme, which is returned, changed if parameters are given.
             profile: what one framework means by the name, with its defaults and layout: torch, torch03, jittor, flint,
                 storch, jax (also flax) or keras.
             parameters: of the scheme, overriding the preset's; other frameworks' spellings are understood (stddev,
@@ -62,13 +63,17 @@ class _Registry:
         0.4
         >>> Registry.get({"scheme": "normal", "version": 1, "std": 0.02})
         Normal(mean=0.0, std=0.02)
+        >>> Registry.get({"name": "normal", "profile": "keras", "mean": 1.0})
+        Normal(mean=1.0, std=0.05)
         """
-        if profile is not None and isinstance(name, (Initializer, dict)):
+        if isinstance(name, Mapping) and "name" in name and "scheme" not in name:
+            return self._of_table(name, profile, parameters)
+        if profile is not None and isinstance(name, (Initializer, Mapping)):
             raise FaninTypeError(f"`profile` must be None for a scheme or a config, which no framework renames (got "
                                  f"{profile!r})")
         if isinstance(name, Initializer):
             return name.replace(**parameters) if parameters else name
-        if isinstance(name, dict):
+        if isinstance(name, Mapping):
             scheme = Initializer.from_config(name)
             return scheme.replace(**parameters) if parameters else scheme
         if not isinstance(name, str):
@@ -82,6 +87,16 @@ class _Registry:
         if isinstance(found, type):
             return _construct(found, spelled, parameters)
         return found.make(spelled, parameters)
+
+    def _of_table(self, table, profile, parameters):
+        table = {str(key): _config.decode(key, value, Initializer.from_config) for key, value in table.items()}
+        name, own = table.pop("name"), table.pop("profile", None)
+        if not isinstance(name, str):
+            raise FaninTypeError("`name` must be a string in a table of a name and parameters; a config has `scheme` "
+                                 f"(got {name!r})")
+        if profile is not None and own is not None:
+            raise FaninTypeError(f"`profile` must be given once (got {profile!r} and, in the table, {own!r})")
+        return self.get(name, profile=own if profile is None else profile, **(table | parameters))
 
     def register(self, name: str, *aliases: str, override: bool = False) -> Callable[[T], T]:
         """Register a scheme under a name: a decorator for an `Initializer` class, or a call with an instance.

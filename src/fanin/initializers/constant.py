@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,7 +41,8 @@ class Constant(Initializer):
            [0, 1, 2]])
     """
 
-    def __init__(self, value: complex | npt.ArrayLike = 0.0) -> None:
+    # a command line's parser takes the first type that fits: a 3 must stay an int, and [1, 2] a list
+    def __init__(self, value: bool | int | float | complex | Sequence[Any] | npt.NDArray[Any] = 0.0) -> None:
         self.value = _number_or_array(value)
 
     def plan(self, spec):
