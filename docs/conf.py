@@ -17,6 +17,7 @@ myst_heading_anchors = 2
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
+autodoc_mock_imports = ["dask", "jax", "keras", "onnx", "torch"]  # none is needed to read what fanin does with them
 napoleon_numpy_docstring = False
 
 html_theme = "furo"

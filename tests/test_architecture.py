@@ -17,6 +17,7 @@ LEVELS = {
     "_errors": 0,
     "_version": 0,
     "_checks": 1,
+    "_json": 1,
     "_dtypes": 2,
     "_fans": 2,
     "_index": 2,
@@ -35,14 +36,18 @@ LEVELS = {
     "_execute": 6,
     "initializers": 7,
     "stream": 7,
-    "adapters": 8,
-    "checkpoint": 8,
     "compat": 8,
-    "cli": 9,
-    "__init__": 10,
-    "__main__": 10,
+    "rules": 8,
+    "dask": 9,
+    "jax": 9,
+    "keras": 9,
+    "torch": 9,
+    "checkpoint": 10,
+    "cli": 11,
+    "__init__": 12,
+    "__main__": 12,
 }
-HEAVY = {"numba", "llvmlite", "torch", "jax", "jaxlib", "keras", "cupy", "rich", "scipy", "ml_dtypes"}
+HEAVY = {"numba", "llvmlite", "torch", "jax", "jaxlib", "keras", "dask", "onnx", "cupy", "rich", "scipy", "ml_dtypes"}
 NUMBA_FILES = {"kernels/_device.py", "backends/_compile.py", "backends/cpu.py", "backends/cuda.py"}
 MAX_LINES = 400
 

@@ -329,6 +329,70 @@ def test_version(answer):
     assert answer("--version") == (0, f"fanin {fanin.__version__}\n", "")
 
 
+def test_init_says_what_was_there(model, rules, tmp_path, answer):
+    """A second run lists the same files, and that each was there already."""
+    args = ("init", model(**SMALL), "--rules", rules, "-o", tmp_path / "out", "--max-shard-size", "200")
+
+    first, second = answer(*args), answer(*args)
+
+    assert [first[0], first[2], second[0], second[2]] == [0, "", 0, ""]
+    assert second[1].splitlines() == [f"{line}, already there" for line in first[1].splitlines()]
+    assert len(first[1].splitlines()) == 2
+
+
+def test_what_a_reader_decided_is_said(model, rules, tmp_path, answer):
+    """A remark on the model, such as an index whose size is wrong, is a line of its own, in a dry run too."""
+    folder = tmp_path / "model"
+    answer("init", model(**SMALL), "--rules", rules, "-o", folder, "--max-shard-size", "200")
+    index = folder / "model.safetensors.index.json"
+    index.write_text(index.read_text().replace('"total_size": 2568', '"total_size": 1'))
+    note = f"note: {index}: `total_size` is 1, but the tensors of its files have 2568 bytes"
+
+    dry = answer("init", folder, "--rules", rules, "--dry-run")[1].splitlines()
+    written = answer("init", folder, "--rules", rules, "-o", tmp_path / "out")[1].splitlines()
+
+    assert dry[-1] == note and dry[0].startswith("parameter")
+    assert written[0] == note and len(written) == 2
+
+
+def test_verify_says_ok(minilm, answer):
+    """One line for a file that is what its metadata say, and status 0."""
+    status, out, err = answer("verify", minilm)
+
+    assert (status, err) == (0, "")
+    assert out == f"{os.path.relpath(minilm)}: OK, 104 tensors, 22,713,728 elements, 90,856,960 bytes\n"
+
+
+def test_verify_says_what_differs(model, rules, tmp_path, answer):
+    """The files, the tensors of each with the first element that differs, and status 1."""
+    answer("init", model(**SMALL), "--rules", rules, "-o", tmp_path / "out", "--max-shard-size", "200")
+    second = tmp_path / "out" / "model-00002-of-00002.safetensors"
+    data = bytearray(second.read_bytes())
+    data[-1] ^= 0x80  # the last number's sign
+    second.write_bytes(data)
+    value = Registry.get("normal", std=0.5)((300, 4), dtype="float16", seed=0, name="b.weight")[-1, -1]
+
+    status, out, err = answer("verify", tmp_path / "out")
+
+    lines = out.splitlines()
+    assert (status, err) == (1, "fanin: error: 1 of 2 files are not what is drawn\n")
+    assert lines[0].endswith("model-00001-of-00002.safetensors: OK, 4 tensors, 39 elements, 168 bytes")
+    assert lines[1].endswith("model-00002-of-00002.safetensors: 1 of 1 tensors differ")
+    assert lines[2:] == ["  b.weight: 1 of 1,200 elements differ, the first at [299, 3]: "
+                         f"found {-value!s}, expected {value!s}"]
+
+
+def test_verify_with_other_rules_lists_some_tensors(minilm, tmp_path, answer):
+    """Where many differ, the first ten and how many more; --rules and --seed come before the metadata."""
+    status, out, err = answer("verify", minilm, "--seed", "1")
+
+    lines = out.splitlines()
+    assert (status, err) == (1, "fanin: error: the file is not what is drawn\n")
+    assert lines[0].endswith(": 40 of 104 tensors differ")  # 3 embeddings, 6 weights in each of 6 layers, the pooler
+    assert len(lines) == 12 and lines[-1] == "  and 30 more tensors"
+    assert answer("verify", minilm, "--rules", "transformer", "--seed", "0", "--layout", "torch")[0] == 0
+
+
 # -- errors -------------------------------------------------------------------------------------------------------
 
 USAGE = [
@@ -346,6 +410,8 @@ USAGE = [
     (("init", "SPEC", "--rules", "RULES", "-o", "OUT", "--dtype", "int8"), "`dtype`"),
     (("init", "SPEC", "--rules", "RULES", "-o", "OUT", "--layout", "tf"), "'tf'"),
     (("init", "SPEC", "--rule", "RULES", "-o", "OUT"), "--rules"),
+    (("verify",), "PATH"),
+    (("verify", "OUT", "--seed", "x"), "`seed`"),
     (("show",), "NAME"),
     (("show", "normal", "--shape", "3,x"), "`shape`"),
     (("show", "normal", "0.02"), "NAME=VALUE"),
@@ -367,16 +433,18 @@ def test_wrong_usage_is_status_2_and_one_line(model, rules, tmp_path, answer, ar
 
 FAILURES = [
     (("init", "missing", "--rules", "RULES", "-o", "OUT"), "missing: No such file"),
-    (("init", "TMP", "--rules", "RULES", "-o", "OUT"), "does not read folders"),
+    (("init", "TMP", "--rules", "RULES", "-o", "OUT"), "must have model.safetensors"),
     (("init", "RULES", "--rules", "RULES", "-o", "OUT"), "not valid JSON"),
     (("init", "SPEC", "--rules", "missing.toml", "-o", "OUT"), "missing.toml: No such file"),
-    (("init", "SPEC", "--rules", "tranformer", "-o", "OUT"), "one of torch, transformer"),
+    (("init", "SPEC", "--rules", "tranformer", "-o", "OUT"), "torch, transformer"),
     (("init", "SPEC", "--rules", "SPEC", "-o", "OUT"), r"[[rule]]"),
     (("init", "SPEC", "--rules", "transformer", "-o", "OUT"), "add one for ids"),
     (("init", "SPEC", "--rules", "RULES", "-o", "TMP"), "is a folder"),
     (("init", "SPEC", "--rules", "RULES", "-o", "missing/out"), "does not"),
     (("init", "SPEC", "--rules", "RULES", "-o", "RULES", "--max-shard-size", "1MB"), "is a file"),
     (("init", "SPEC", "--rules", "RULES", "-o", "OUT", "--shard", "1/9"), "there are tensors, 5"),
+    (("verify", "missing"), "missing: No such file"),
+    (("verify", "TMP"), "must have model.safetensors"),
     (("show", "he_norml"), "he_normal"),
     (("show", "sparse"), "sparsity"),
     (("show", "he_normal", "--shape", "5"), "at least 2 dimensions"),
@@ -411,6 +479,7 @@ def test_progress_is_shown_on_a_terminal_only(model, rules, tmp_path):
     """A bar with the amount done goes to standard error when that is a terminal; standard output stays what it was."""
     args = ("init", model(**SMALL), "--rules", rules, "-o", tmp_path / "out")
     silent = run(*args)
+    (tmp_path / "out").unlink()
     terminal, its_end = os.openpty()
     process = subprocess.Popen([sys.executable, "-m", "fanin", *map(str, args)], stdout=subprocess.PIPE, stderr=its_end,
                                text=True, env={**os.environ, "TERM": "xterm"})
@@ -462,18 +531,49 @@ def test_a_killed_run_leaves_no_file(model, tmp_path, number, status):
     assert left == [] if status == 130 else "model" not in left
 
 
+MEASURED = """
+import sys
+from fanin.cli import main
+status = main(sys.argv[1:])
+# not getrusage's, which begins with the memory of the process that started this one
+print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+sys.exit(status)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_memory_does_not_grow_with_a_tensor(model, tmp_path):
-    """A tensor of 384 MiB takes no more memory than one of 32 MiB."""
-    code = ("import resource, sys; from fanin.cli import main; status = main(sys.argv[1:]); "
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); sys.exit(status)")
+    """A tensor of 384 MiB takes no more memory than one of 32 MiB, to write and to verify."""
     rules = tmp_path / "rules.toml"
     rules.write_text("[[rule]]\nmatch = '*'\ninit = 'normal'")
     peaks = []
     for mebibytes in (32, 384):
         path = model(w=([mebibytes, 2**18], "F32"))
-        args = ["init", path, "--rules", rules, "-o", tmp_path / "out"]
-        out = subprocess.run([sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True, check=True)
-        peaks.append(int(out.stdout.split()[-1]) * 1024)
+        for args in (["init", path, "--rules", rules, "-o", tmp_path / "out"], ["verify", tmp_path / "out"]):
+            out = subprocess.run([sys.executable, "-c", MEASURED, *map(str, args)], capture_output=True, text=True,
+                                 check=True)
+            peaks.append(int(out.stdout.split()[-1]) * 1024)
         (tmp_path / "out").unlink()
 
-    assert peaks[1] - peaks[0] < 24 * 2**20
+    assert max(abs(peaks[2] - peaks[0]), abs(peaks[3] - peaks[1])) < 24 * 2**20
+    assert max(peaks) < 384 * 2**20
+
+
+def test_spec_prints_a_table_that_init_takes(model, tmp_path, capsys):
+    """`fanin spec` writes names, shapes, dtypes and layers: the table makes the same file as the model itself."""
+    layer = {"types": ["Conv1d"], "layout": "oi*", "groups": 2}
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps({"conv.weight": {"shape": [8, 2, 3], "dtype": "F32", "layer": layer}}))
+
+    assert main(["spec", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert main(["spec", str(path), "-o", str(tmp_path / "table.json")]) == 0
+
+    assert json.loads(printed)["conv.weight"]["layer"] == layer
+    assert (tmp_path / "table.json").read_text() == printed
+    assert capsys.readouterr().out.endswith("table.json: 1 tensors\n")
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[[rule]]\nmatch = '*'\ninit = 'glorot_normal'")
+    for source in (path, tmp_path / "table.json"):
+        assert main(["init", str(source), "--rules", str(rules), "-o", str(source.with_suffix(".out"))]) == 0
+    assert path.with_suffix(".out").read_bytes() == (tmp_path / "table.out").read_bytes()

@@ -1,5 +1,7 @@
 """fanin initializes the weights of neural networks: the same bits on every device, whole or one shard at a time."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from . import math as math
 from . import stream as stream
 from ._errors import FaninAttributeError as FaninAttributeError
@@ -30,3 +32,25 @@ from .initializers import TruncatedNormal as TruncatedNormal
 from .initializers import Uniform as Uniform
 from .initializers import VarianceScaling as VarianceScaling
 from .kernels.samplers import sampler as sampler
+
+if _TYPE_CHECKING:
+    from .rules import Rules as Rules
+
+# Loaded when they are first asked for: what whole models take, and the frameworks' modules.
+_ON_DEMAND = ("checkpoint", "rules", "torch")
+
+
+def __getattr__(name):
+    if name == "Rules":
+        from .rules import Rules
+
+        return Rules
+    if name in _ON_DEMAND:
+        import importlib
+
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), "Rules", *_ON_DEMAND})

@@ -1,4 +1,4 @@
-"""The command line: `fanin init`, `list`, `show`, `devices`. Arguments in, tables out; `checkpoint/` does the work."""
+"""The command line: `fanin init`, `verify`, `spec`, `list`, `show`, `devices`. Arguments in, tables out."""
 
 import argparse
 import contextlib
@@ -12,10 +12,15 @@ from ._seeding import check_seed
 from ._version import __version__
 from .backends import find_devices
 from .checkpoint.header import floating_code
-from .checkpoint.job import divide, execute, plan_job
+from .checkpoint.job import divide, plan_job
 from .checkpoint.partition import parse_shard, parse_size
-from .checkpoint.rulefile import rule_sets
+from .checkpoint.run import execute
+from .checkpoint.spec import read_spec, table_text, write_table
+from .checkpoint.verifying import verify
 from .initializers import Registry
+from .rules._files import rule_sets
+
+_AT_MOST = 10  # tensors that are listed for a file
 
 
 class _Parser(argparse.ArgumentParser):
@@ -66,8 +71,9 @@ def _parser():
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     init = commands.add_parser("init", help="initialize a whole model into safetensors files", allow_abbrev=False)
-    init.add_argument("spec", metavar="SPEC", help="the model: a safetensors file, the beginning of one with its "
-                      'header, or a JSON table {name: {"shape": [...], "dtype": "F32"}}')
+    init.add_argument("spec", metavar="SPEC", help="the model: a safetensors file or its header, a Hugging Face folder "
+                      "or its index, an ONNX file, package.module:function or file.py:function that makes a torch "
+                      'module, or a JSON table {name: {"shape": [...], "dtype": "F32"}}')
     init.add_argument("-o", "--output", metavar="OUT", help="the file to write; with several files, their folder")
     init.add_argument("--rules", required=True, metavar="FILE|NAME", help="which tensor gets which scheme: a TOML or "
                       f"JSON file, or one of {', '.join(rule_sets())}")
@@ -84,6 +90,20 @@ def _parser():
                        "the same size, and Hugging Face's index")
     init.add_argument("--dry-run", action="store_true", help="print what each tensor would get and write nothing")
     init.set_defaults(run=_init, refuse=init.error)
+
+    table = commands.add_parser("spec", help="print a model as a JSON table, which init takes",
+                                allow_abbrev=False)
+    table.add_argument("spec", metavar="SPEC", help="the model, as for init")
+    table.add_argument("-o", "--output", metavar="TABLE", help="the file to write, instead of standard output")
+    table.set_defaults(run=_spec)
+
+    check = commands.add_parser("verify", help="draw a checkpoint again and compare the bits", allow_abbrev=False)
+    check.add_argument("path", metavar="PATH", help="a safetensors file, or a folder with an index of several")
+    check.add_argument("--rules", metavar="FILE|NAME", help="the rules to compare with, instead of those in the file's "
+                       "metadata; needed with --seed for a checkpoint from elsewhere")
+    check.add_argument("--seed", type=_argument(_seed), metavar="N", help="the seed, instead of the metadata's")
+    check.add_argument("--layout", choices=("torch", "jax"), help="the layout, instead of the metadata's")
+    check.set_defaults(run=_verify)
 
     names = commands.add_parser("list", help="list the names that schemes are known by", allow_abbrev=False)
     names.add_argument("--profile", help="the names of one framework, with its meanings")
@@ -112,11 +132,57 @@ def _init(args):
     division = divide(job.draws, args.max_shard_size, args.shard)
     if args.dry_run:
         _print_draws(division)
+    for note in job.notes:
+        print(f"note: {note}")
+    if args.dry_run:
         return
+    lines = []
+
+    def report(file, there):
+        lines.append(f"{os.path.relpath(file.path)}: {_totals(file.draws)}{', already there' if there else ''}")
+        if not sys.stderr.isatty():  # else when the bar is gone
+            print(lines.pop(), flush=True)
+
+    try:
+        with _progress(args.check) as progress:
+            execute(job, division, args.output, progress, report)
+    finally:
+        print("".join(f"{line}\n" for line in lines), end="")
+
+
+def _spec(args):
+    spec = read_spec(args.spec)
+    if args.output is None:
+        print(table_text(spec), end="")
+        return
+    write_table(spec, args.output)
+    for note in spec.notes:
+        print(f"note: {note}")
+    print(f"{os.path.relpath(args.output)}: {len(spec.tensors):,} tensors")
+
+
+def _verify(args):
     with _progress(args.check) as progress:
-        files = execute(job, division, args.output, progress)
-    for file in files:
-        print(f"{os.path.relpath(file.path)}: {_totals(file.draws)}")
+        reports = verify(args.path, args.rules, seed=args.seed, layout=args.layout, progress=progress)
+    for report in reports:
+        print(f"{os.path.relpath(report.path)}: {_verdict(report)}")
+        for difference in report.differences[:_AT_MOST]:
+            print(f"  {difference}")
+        if len(report.differences) > _AT_MOST:
+            print(f"  and {len(report.differences) - _AT_MOST:,} more tensors")
+    wrong = sum(not report.ok for report in reports)
+    if wrong:
+        raise FaninValueError(f"{wrong} of {len(reports)} files are not what is drawn" if len(reports) > 1 else
+                              "the file is not what is drawn")
+
+
+def _verdict(report):
+    if report.problem:
+        return report.problem
+    if report.differences:
+        return f"{len(report.differences):,} of {report.tensors:,} tensors differ"
+    bound = f", {report.bounded:,} of the tensors orthogonal: within their bound" if report.bounded else ""
+    return f"OK, {report.tensors:,} tensors, {report.elements:,} elements, {report.nbytes:,} bytes{bound}"
 
 
 def _print_draws(division):
@@ -193,9 +259,9 @@ def _print_table(columns, rows):
 
 @contextlib.contextmanager
 def _progress(check):
-    """Gives `execute` its `progress`: a bar on a terminal, silence elsewhere; `check` is called after each write."""
+    """Gives a `progress(done, total)`: a bar on a terminal, silence elsewhere; `check` is called each time."""
     if not sys.stderr.isatty():
-        yield lambda total: lambda nbytes: check()
+        yield lambda done, total: check()
         return
     from rich import progress
     from rich.console import Console
@@ -203,16 +269,13 @@ def _progress(check):
     columns = (progress.BarColumn(), progress.DownloadColumn(), progress.TransferSpeedColumn(),
                progress.TimeRemainingColumn())
     with progress.Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-        def start(total):
-            task = bar.add_task("", total=total)
+        task = bar.add_task("", total=None)
 
-            def written(nbytes):
-                check()
-                bar.advance(task, nbytes)
+        def update(done, total):
+            check()
+            bar.update(task, completed=done, total=total)
 
-            return written
-
-        yield start
+        yield update
 
 
 def main(arguments=None):

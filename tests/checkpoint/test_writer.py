@@ -1,8 +1,10 @@
 """The writer: each tensor's bits, the official writer's bytes, and complete files or none."""
 
-import json
+import errno
 import os
+import resource
 import stat
+import threading
 
 import numpy as np
 import pytest
@@ -10,10 +12,11 @@ from safetensors import deserialize
 from safetensors.numpy import save
 
 from fanin import Constant, Eye, FaninError, Normal, Orthogonal, Sparse, VarianceScaling
-from fanin.checkpoint import writer
+from fanin.checkpoint import pieces, staging
+from fanin.checkpoint.draws import Draw
+from fanin.checkpoint.folder import check_target
 from fanin.checkpoint.header import DTYPES, TensorInfo
-from fanin.checkpoint.rules import Draw
-from fanin.checkpoint.writer import check_target, lay_out, write
+from fanin.checkpoint.writer import is_written, lay_out, write
 
 # One of each way to make a tensor, for each width of numbers: few, since each new sampler and type is compiled.
 CASES = {
@@ -44,10 +47,10 @@ def draws(cases=CASES):
 @pytest.mark.parametrize("buffer", [16, 48, 4096])
 def test_every_tensor_is_its_schemes_own_draw(tmp_path, monkeypatch, buffer):
     """A file's tensors equal scheme(shape, dtype, seed, name), wherever the pieces begin and end."""
-    monkeypatch.setattr(writer, "BUFFER", buffer)
+    monkeypatch.setattr(pieces, "BUFFER", buffer)
     path = tmp_path / "model.safetensors"
 
-    write([lay_out(str(path), draws(), {"format": "pt"})], seed=7)
+    write(lay_out(str(path), draws(), {"format": "pt"}), seed=7)
 
     written = dict(deserialize(path.read_bytes()))
     for name, (scheme, shape, code) in CASES.items():
@@ -62,58 +65,111 @@ def test_the_file_is_the_official_writers(tmp_path):
     arrays = {draw.info.name: np.asarray(draw.scheme(draw.info.shape, dtype=draw.info.numpy_dtype, seed=0,
                                                      name=draw.info.name)) for draw in draws()}
 
-    write([lay_out(str(path), draws(), {"format": "pt"})], seed=0)
+    write(lay_out(str(path), draws(), {"format": "pt"}), seed=0)
 
     assert path.read_bytes() == save(arrays, {"format": "pt"})
 
 
+def no_thread_is_left():
+    return not [thread for thread in threading.enumerate() if thread.name.startswith("fanin-checkpoint")]
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
-def test_an_interrupted_write_leaves_nothing(tmp_path, error):
-    """Neither a final name nor a temporary one appears, a folder made for it goes, and an older file stays."""
+@pytest.mark.parametrize("after", range(5))
+def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch, error, after):
+    """Neither a final name nor a temporary one appears, an older file stays as it was, and no thread goes on."""
+    monkeypatch.setattr(pieces, "BUFFER", 512)
     older = tmp_path / "old.safetensors"
     older.write_bytes(b"old")
-    for path in (older, tmp_path / "folder" / "new.safetensors"):
-        left = 5
+    for path in (older, tmp_path / "new.safetensors"):
+        seen = []
 
-        def stop(nbytes):
-            nonlocal left
-            left -= 1
-            if not left:
+        def stop(nbytes, seen=seen):
+            seen.append(nbytes)
+            if len(seen) > after:
                 raise error
 
         with pytest.raises(error):
-            write([lay_out(str(path), draws(), {})], seed=0, index=(str(path) + ".index", "{}"), progress=stop)
+            write(lay_out(str(path), draws(), {}), seed=0, progress=stop)
 
+        assert len(seen) == after + 1 and no_thread_is_left()
     assert os.listdir(tmp_path) == ["old.safetensors"]
     assert older.read_bytes() == b"old"
 
 
-def test_nothing_is_written_without_space(tmp_path):
-    """A model larger than the disk is refused before a file appears."""
-    scheme = Constant(0.0)
-    info = TensorInfo("w", (2**55,), "F32")
-    draw = Draw(info, "*", scheme, repr(scheme), scheme.describe(info.shape))
+def test_an_error_of_the_disk_in_the_writing_thread_is_raised(tmp_path, monkeypatch):
+    """The system's own refusal, in the middle of a file: one error that names the file; nothing of it is left."""
+    monkeypatch.setattr(pieces, "BUFFER", 256)
+    path = str(tmp_path / "model.safetensors")
+    file = lay_out(path, draws(), {})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    with pytest.raises(FaninError, match=r"must have \d+ bytes free"):
-        write([lay_out(str(tmp_path / "model.safetensors"), [draw], {})], seed=0)
+    def fill_up(nbytes):  # the file was reserved whole: from now on this process may not write beyond here
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
 
-    assert os.listdir(tmp_path) == []
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            write(file, seed=0, progress=fill_up)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert caught.value.filename == path and caught.value.errno == errno.EFBIG
+    assert file.nbytes > 4096
+    assert os.listdir(tmp_path) == [] and no_thread_is_left()
 
 
-def test_files_and_index_appear_together(tmp_path):
-    """Several files and the index are written into a new folder, with the permissions that the process gives files."""
-    folder = tmp_path / "model"
-    half = len(CASES) // 2
-    files = [lay_out(str(folder / name), part, {}) for name, part in (("a", draws()[:half]), ("b", draws()[half:]))]
+def test_a_file_that_cannot_be_reserved_is_refused_at_once(tmp_path):
+    """Where the disk, or a quota, has no room for the whole file, not a byte is drawn."""
+    file, seen = lay_out(str(tmp_path / "model.safetensors"), draws(), {}), []
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write(file, seed=0, progress=seen.append)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert (os.listdir(tmp_path), seen) == ([], [])
+
+
+def test_small_tensors_share_a_write(tmp_path, monkeypatch):
+    """Ten thousand tensors of 16 bytes take one call, not ten thousand."""
+    scheme, calls, real = Normal(), [], staging._write_at
+    monkeypatch.setattr(staging, "_write_at", lambda *arguments: calls.append(real(*arguments)) or calls[-1])
+    infos = [TensorInfo(f"w.{i}", (4,), "F32") for i in range(10_000)]
+    small = [Draw(info, "*", scheme, "", scheme.describe(info.shape, info.numpy_dtype)) for info in infos]
+    file = lay_out(str(tmp_path / "model.safetensors"), small, {})
+
+    write(file, seed=3)
+
+    assert calls == [file.nbytes] and is_written(file)
+    loaded = dict(deserialize((tmp_path / "model.safetensors").read_bytes()))
+    assert all(bytes(loaded[f"w.{i}"]["data"]) == scheme((4,), seed=3, name=f"w.{i}").tobytes()
+               for i in (0, 1, 4711, 9999))
+
+
+def test_the_permissions_are_those_of_any_new_file(tmp_path):
+    """A temporary file's own are not kept."""
     plain = tmp_path / "plain"
     plain.touch()
-    seen = []
 
-    write(files, seed=0, index=(str(folder / "index.json"), json.dumps({})), progress=seen.append)
+    write(lay_out(str(tmp_path / "model"), draws(), {}), seed=0)
 
-    assert sorted(os.listdir(folder)) == ["a", "b", "index.json"]
-    assert sum(seen) == sum(file.nbytes for file in files) == sum((folder / name).stat().st_size for name in "ab")
-    assert stat.S_IMODE((folder / "a").stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
+    assert stat.S_IMODE((tmp_path / "model").stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
+
+
+def test_a_file_is_written_when_header_and_size_say_so(tmp_path):
+    """Missing, cut off, padded, with other metadata: none of them counts as the file."""
+    path = tmp_path / "model"
+    file = lay_out(str(path), draws(), {"fanin.seed": "0"})
+    assert not is_written(file)
+    write(file, seed=0)
+    data = path.read_bytes()
+
+    assert is_written(file)
+    for other in (data[:-1], data + b"0", data[:len(file.header)], b"", data.replace(b'seed":"0', b'seed":"1')):
+        path.write_bytes(other)
+        assert not is_written(file)
 
 
 def test_a_link_is_followed(tmp_path):

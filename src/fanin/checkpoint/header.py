@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from .._dtypes import FLOATING, as_dtype
 from .._errors import FaninValueError
+from ..rules import Layer
 
 # safetensors' codes and what numpy calls them, in the order of the format's own enumeration: the official writer puts
 # the tensors of the last dtype first.
@@ -18,17 +19,20 @@ DTYPES = {"BOOL": "bool", "U8": "uint8", "I8": "int8", "I16": "int16", "U16": "u
 # Known to the format, not to fanin: bits per element.
 _NARROW = {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8,
            "F8_E5M2FNUZ": 8}
-_CODES = {name: code for code, name in DTYPES.items()}
+_CODES = {name: code for code, name in DTYPES.items()} | {
+    "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2", "float8_e4m3fnuz": "F8_E4M3FNUZ",
+    "float8_e5m2fnuz": "F8_E5M2FNUZ", "float8_e8m0fnu": "F8_E8M0"}
 _RANK = {code: rank for rank, code in enumerate(DTYPES)}
 MAX_HEADER = 100_000_000  # the official reader's limit
 
 
 class TensorInfo(NamedTuple):
-    """One tensor of a model: its name, its shape, and its dtype as safetensors spells it."""
+    """One tensor of a model: name, shape, dtype as safetensors spells it, and its layer where that is known."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str
+    layer: Layer | None = None
 
     @property
     def numpy_dtype(self):

@@ -1,0 +1,46 @@
+"""Rule files, TOML or JSON, and the built-in sets, as tables."""
+
+import json
+import os
+import tomllib
+from importlib import resources
+
+from .._errors import FaninError, FaninTypeError, FaninValueError
+from .._json import unique_keys
+
+
+def rule_sets():
+    """The names of the built-in rule sets."""
+    folder = resources.files(__package__) / "sets"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def read_table(source):
+    """What a built-in set (by name) or a TOML or JSON file holds."""
+    source = os.fspath(source)
+    if source in rule_sets():
+        text = (resources.files(__package__) / "sets" / f"{source}.toml").read_text("utf-8")
+    elif os.path.exists(source) or os.path.splitext(source)[1] or os.path.dirname(source):
+        with open(source, "rb") as file:
+            text = _decode(file.read())
+    else:
+        raise FaninValueError(f"`rules` must be a file or one of {', '.join(rule_sets())} (got {source!r})")
+    try:
+        if text.lstrip().startswith("{"):  # no TOML text does
+            table = json.loads(text, object_pairs_hook=unique_keys)
+        else:
+            table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, FaninError):
+            raise
+        raise FaninValueError(f"must be a valid TOML or JSON text ({error})") from None
+    if not isinstance(table, dict):
+        raise FaninTypeError(f"must be a table (got a JSON {type(table).__name__})")
+    return table
+
+
+def _decode(data):
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise FaninValueError("must be a TOML or JSON text (it is not UTF-8)") from None

@@ -1,0 +1,101 @@
+"""What rules are asked about: a parameter, and what the layer that holds it says of its axes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._checks import finite, flag, integer
+from .._errors import FaninError, FaninTypeError, FaninValueError
+from .._fans import Fans, check_groups, check_layout, compute_fans
+
+LAYOUTS = {"torch": "oi*", "jax": "*io"}  # of parameters whose layer tells none
+
+
+class Layer(NamedTuple):
+    """What the layer that holds a parameter says of it: every field may be missing.
+
+    Attributes:
+        types: type names, the most derived first: ("Conv2d", "_ConvNd").
+        layout: the role of each of the parameter's axes, as in `VarianceScaling`: "oi*", "io*", "*io"; None: not known.
+        groups: of a grouped convolution.
+        transposed: whether it is a transposed convolution.
+        fan_in, fan_out: where no layout tells them, as of an attention's stacked projections.
+        padding_idx: the row (along axis 0) that stays zero, as of an embedding.
+    """
+
+    types: tuple[str, ...] = ()
+    layout: str | None = None
+    groups: int = 1
+    transposed: bool = False
+    fan_in: float | None = None
+    fan_out: float | None = None
+    padding_idx: int | None = None
+
+    def fans(self, shape, layout="oi*") -> Fans:
+        """The parameter's fans; `layout` where the layer tells none.
+
+        >>> Layer(("ConvTranspose2d",), "io*", transposed=True).fans((64, 32, 4, 4))
+        Fans(fan_in=1024, fan_out=512)
+        """
+        if self.fan_in is not None and self.fan_out is not None:
+            return Fans(self.fan_in, self.fan_out)
+        fans = compute_fans(shape, self.layout or layout, self.groups, self.transposed)
+        return Fans(self.fan_in or fans.fan_in, self.fan_out or fans.fan_out)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields that say something, for a JSON table.
+
+        >>> Layer(("Linear",), "oi*").to_json()
+        {'types': ['Linear'], 'layout': 'oi*'}
+        """
+        changed = {key: value for key, value in self._asdict().items() if value != self._field_defaults[key]}
+        return changed | ({"types": list(self.types)} if self.types else {})
+
+    @classmethod
+    def from_json(cls, table: dict[str, Any]) -> Layer:
+        """The inverse of `to_json`; FaninTypeError, FaninValueError for a table that is not one."""
+        if not isinstance(table, dict):
+            raise FaninTypeError(f"`layer` must be a table (got {table!r})")
+        for key in table:
+            if key not in cls._fields:
+                raise FaninValueError(f"`layer` may have {', '.join(cls._fields)} only (got {key!r})")
+        types = table.get("types", [])
+        if not isinstance(types, (list, tuple)) or not all(isinstance(each, str) for each in types):
+            raise FaninTypeError(f"`types` of a layer must be a list of names (got {types!r})")
+        checks = {"layout": check_layout, "groups": check_groups, "transposed": lambda value: flag("transposed", value),
+                  "fan_in": lambda value: _positive("fan_in", value),
+                  "fan_out": lambda value: _positive("fan_out", value),
+                  "padding_idx": lambda value: integer("padding_idx", value)}
+        try:
+            return cls(tuple(types), **{key: check(table[key]) for key, check in checks.items()
+                                        if table.get(key) is not None})
+        except FaninError as error:
+            raise type(error)(f"`layer`: {error}") from None
+
+
+def _positive(name, value):
+    if finite(name, value) <= 0:
+        raise FaninValueError(f"`{name}` must be > 0 (got {value!r})")
+    return value
+
+
+class Parameter(NamedTuple):
+    """One parameter of a model, as rules see it.
+
+    Attributes:
+        name: it keys the draw, so it must be the same wherever the model lives.
+        shape: of the whole tensor.
+        dtype: a numpy dtype.
+        layer: what is known of the layer that holds it, or None.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    layer: Layer | None = None
+
+    def fans(self, layout="oi*") -> Fans:
+        """fan_in and fan_out, by the layer if it tells them."""
+        return (self.layer or Layer()).fans(self.shape, layout)

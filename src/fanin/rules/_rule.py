@@ -1,0 +1,202 @@
+"""One rule: which parameters it is for, and which scheme each of them gets."""
+
+import fnmatch
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._checks import choice, integer
+from .._errors import FaninTypeError, FaninValueError
+from ..initializers import Blocks, Constant, Initializer
+from ._depth import Depths
+from ._expressions import substitute, used_names
+from ._init import ROLES, Facts, as_data, build
+from ._parameter import Layer, Parameter
+from ._table import label
+
+KEYS = ("match", "init", "layer", "rank", "rank_of", "fans_of", "fans", "padding_idx")
+ARANGE, KEEP = "arange", "keep"
+FROM_NAME, FROM_FANS = {"layer", "layers"}, {"fan_in", "fan_out"}
+
+
+class Model(NamedTuple):
+    """What a rule may look at besides the parameter itself."""
+
+    parameters: dict[str, Parameter]
+    depths: Depths
+    usual: str  # the layout of parameters whose layer tells none
+    variables: dict[str, float]
+
+
+class Rule:
+    """One rule, checked: its keys are known, its pattern compiles and its scheme exists."""
+
+    def __init__(self, entry, variables=()):
+        for key in ("match", "init"):
+            if key not in entry:
+                raise FaninValueError(f"must have `{key}` (got {entry!r})")
+        for key in entry:
+            if key not in KEYS:
+                raise FaninValueError(f"may have the keys {', '.join(KEYS)} only (got {key!r})")
+        for key in ("match", "rank_of", "fans_of"):
+            if not isinstance(entry.get(key, ""), str):
+                raise FaninTypeError(f"`{key}` must be a string (got {entry[key]!r})")
+        if "rank_of" in entry and "rank" not in entry:
+            raise FaninValueError("`rank_of` says whose axes `rank` counts: it must come with `rank`")
+        self.entry = {**entry, "init": as_data(entry["init"])}
+        self.match, self.init = entry["match"], self.entry["init"]
+        self.layers, self.ranks = _layers(entry.get("layer")), _ranks(entry.get("rank"))
+        self.by_layer = choice("fans", entry.get("fans", "layer"), ("layer", "shape")) == "layer"
+        self.padding_idx = None if "padding_idx" not in entry else integer("padding_idx", entry["padding_idx"])
+        self.regular = self.match.startswith("re:")
+        try:
+            self.pattern = re.compile(self.match[3:] if self.regular else fnmatch.translate(self.match))
+        except re.error as error:
+            raise FaninValueError(f"`match` must hold a valid regular expression ({error})") from None
+        self._built: dict[Facts, tuple[Initializer, str]] = {}
+        self.names = used_names(self.init)
+        unknown = sorted(self.names - FROM_NAME - FROM_FANS - set(variables))
+        if unknown:
+            raise FaninValueError(f"an expression may use {', '.join(sorted(FROM_NAME | FROM_FANS | set(variables)))} "
+                                  f"(got {unknown[0]!r}): give others in `variables`")
+        # found wrong here rather than at the first parameter; with expressions, only a parameter can tell
+        self.scheme: Any = None if self.init in (ARANGE, KEEP) or self.names else build(substitute(self.init, {}))
+        if "fans_of" in entry and not self.names and "fan_in" not in _parameters(self.scheme):
+            raise FaninValueError("`fans_of` needs an `init` with fans, such as variance_scaling (got "
+                                  f"{entry['init']!r})")
+
+    def matches(self, parameter, model):
+        """The match object when the rule applies to a parameter, else None."""
+        found = self.pattern.fullmatch(parameter.name)
+        if not found:
+            return None
+        if self.layers is not None:
+            types = parameter.layer.types if parameter.layer else ()
+            if not any(pattern.fullmatch(each) for pattern in self.layers for each in types):
+                return None
+        if self.ranks is not None:
+            counted = parameter
+            if "rank_of" in self.entry:
+                counted = model.parameters.get(self._sibling("rank_of", parameter, found))
+            if counted is None or len(counted.shape) not in self.ranks:
+                return None
+        return found
+
+    def choose(self, parameter, found, model) -> tuple[Initializer | None, str]:
+        """The scheme for a parameter that the rule applies to, and how it is printed; None: it stays as it is."""
+        if self.init == KEEP:
+            return None, ""
+        if self.init == ARANGE:
+            count = _count(parameter)
+            return Constant(np.arange(count, dtype=parameter.dtype)), f"arange({count})"
+        layer = parameter.layer or Layer()
+        facts = Facts(layer if self.by_layer else Layer(), model.usual)
+        if "fans_of" in self.entry:
+            facts = self._fans_of(parameter, found, model)
+        if self.names:
+            scheme = build(substitute(self.init, self._variables(parameter, found, model, facts)), facts)
+            chosen = scheme, label(scheme)
+        else:
+            chosen = self._build(facts)
+        row = layer.padding_idx if self.padding_idx is None else self.padding_idx
+        return chosen if row is None else _with_zero_row(chosen[0], row, parameter, facts)
+
+    def _build(self, facts):
+        """The scheme and its label, one for all parameters of which the same is known."""
+        if facts not in self._built:
+            scheme = build(self.init, facts)
+            self._built[facts] = scheme, label(scheme)
+        return self._built[facts]
+
+    def _fans_of(self, parameter, found, model):
+        sibling = self._sibling("fans_of", parameter, found)
+        if sibling not in model.parameters:
+            raise FaninValueError(f"`fans_of` must name a tensor of the model (got {sibling!r})")
+        other = model.parameters[sibling]
+        layer = other.layer if self.by_layer and other.layer else Layer()
+        if layer.layout is None and not self.names:
+            own = build(self.init, Facts(usual=model.usual)).get_config()
+            layer = layer._replace(**{key: own[key] for key in ROLES if key in own})
+        fans = layer.fans(other.shape, model.usual)
+        return Facts(Layer(fan_in=fans.fan_in, fan_out=fans.fan_out), model.usual)
+
+    def _variables(self, parameter, found, model, facts):
+        variables: dict[str, float] = {}
+        if self.names & FROM_FANS - set(model.variables):
+            fans = facts.layer.fans(parameter.shape, model.usual)
+            variables |= {"fan_in": fans.fan_in, "fan_out": fans.fan_out}
+        if self.names & FROM_NAME - set(model.variables):
+            depth = model.depths.find(parameter.name, found)
+            if depth is None:
+                raise FaninValueError("`init` counts layers by the first number in a name, such as layers.3.weight, "
+                                      "which this one has not: mark it with (?P<layer>\\d+) in a `re:` pattern, or set "
+                                      "`layers` in `variables`")
+            variables |= dict(zip(("layer", "layers"), depth, strict=True))
+        return variables | model.variables
+
+    def _sibling(self, key, parameter, found):
+        if not self.regular:
+            prefix, dot, _ = parameter.name.rpartition(".")
+            return prefix + dot + self.entry[key]
+        try:
+            return found.expand(self.entry[key])
+        except (re.error, IndexError) as error:
+            raise FaninValueError(f"`{key}` must refer to groups of `match` only ({error})") from None
+
+
+def _parameters(scheme):
+    return {} if scheme is None else type(scheme)._defaults()
+
+
+def _layers(value):
+    if value is None:
+        return None
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, (list, tuple)) or not names or not all(isinstance(name, str) for name in names):
+        raise FaninTypeError(f"`layer` must be a type's name or a list of such names (got {value!r})")
+    return [re.compile(fnmatch.translate(name)) for name in names]
+
+
+def _ranks(value):
+    if value is None:
+        return None
+    ranks = value if isinstance(value, (list, tuple)) else [value]
+    if not ranks or not all(type(rank) is int and rank >= 0 for rank in ranks):
+        raise FaninValueError(f"`rank` must be an int >= 0 or a list of such ints (got {value!r})")
+    return frozenset(ranks)
+
+
+def _with_zero_row(scheme, row, parameter, facts):
+    """The scheme with one row along axis 0 zero: all other elements as without it."""
+    if not parameter.shape:
+        raise FaninValueError("`padding_idx` needs a shape with at least one axis (got ())")
+    rows = parameter.shape[0]
+    if not -rows <= row < rows:
+        raise FaninValueError(f"`padding_idx` must be a row of the {rows} (got {row})")
+    text = f"{label(scheme)}, row {row % rows} zero"
+    missing = [key for key in ("fan_in", "fan_out") if key in _parameters(scheme) and getattr(scheme, key) is None]
+    if missing:  # the whole's, not those of the rows above and below
+        layer = facts.layer if facts.layer.layout else Layer(layout=scheme.layout, groups=scheme.groups,
+                                                             transposed=scheme.transposed)
+        fans = layer.fans(parameter.shape)
+        scheme = scheme.replace(**{key: getattr(fans, key) for key in missing})
+    return Blocks([scheme, Constant(0.0), scheme], axis=0, sizes=[row % rows, 1, -1]), text
+
+
+def _count(parameter):
+    """The numbers 0, 1, … along the last axis, which the dtype must hold."""
+    if not parameter.shape:
+        raise FaninValueError(f"{ARANGE!r} needs a shape with at least one axis (got [])")
+    count, kind = parameter.shape[-1], parameter.dtype
+    largest = np.iinfo(kind).max if kind.kind in "iu" else 1 if kind.kind == "b" else _exact_integers(kind)
+    if count - 1 > largest:
+        raise FaninValueError(f"{ARANGE!r} must stay within the integers that {kind.name} holds, up to {largest} (got "
+                              f"a last axis of {count})")
+    return count
+
+
+def _exact_integers(kind):
+    import ml_dtypes
+
+    return 2 ** (ml_dtypes.finfo(kind).nmant + 1)

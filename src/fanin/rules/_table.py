@@ -1,0 +1,119 @@
+"""The table of what each parameter gets: what `Rules.assign` and every dry run return."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..initializers import Initializer
+from ..initializers._config import expression
+from ._parameter import Parameter
+
+COLUMNS = ("parameter", "shape", "dtype", "layer", "rule", "scheme", "std", "note")
+
+
+class Row(NamedTuple):
+    """What one parameter gets.
+
+    Attributes:
+        parameter: name, shape, dtype and layer.
+        rule: the pattern of the rule that chose, or None where none did.
+        scheme: with the layer's fans and padding row in it; None where the parameter stays as it is.
+        label: the scheme as it is printed.
+        plan: the scheme's plan for this shape and dtype.
+        note: why the parameter stays as it is, or what else there is to say.
+    """
+
+    parameter: Parameter
+    rule: str | None = None
+    scheme: Initializer | None = None
+    label: str = ""
+    plan: Any = None
+    note: str = ""
+
+
+class Table(Sequence):
+    """Rows, one for each parameter; printed as text."""
+
+    def __init__(self, rows):
+        self.rows: tuple[Row, ...] = tuple(rows)
+
+    @property
+    def drawn(self) -> list[Row]:
+        """The rows that have a scheme."""
+        return [row for row in self.rows if row.scheme is not None]
+
+    def add(self, *rows: Row) -> Table:
+        """A table with more rows."""
+        return Table(self.rows + rows)
+
+    def cells(self) -> tuple[list[str], list[list[str]]]:
+        """The names of the columns in which anything stands, and their text in each row."""
+        lines = [_cells(row) for row in self.rows]
+        used = [column for column, name in enumerate(COLUMNS)
+                if name not in ("layer", "note") or any(line[column] for line in lines)]
+        return [COLUMNS[column] for column in used], [[line[column] for column in used] for line in lines]
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """The rows as dicts that JSON can hold; `init` is the scheme's config."""
+        return [{"parameter": row.parameter.name, "shape": list(row.parameter.shape),
+                 "dtype": row.parameter.dtype.name,
+                 "layer": row.parameter.layer.to_json() if row.parameter.layer else None, "rule": row.rule,
+                 "init": row.scheme.get_config() if row.scheme is not None else None, "note": row.note}
+                for row in self.rows]
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        return self.rows[index]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __eq__(self, other):
+        return self.rows == other.rows if isinstance(other, Table) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # schemes may hold arrays
+
+    def __str__(self):
+        columns, lines = self.cells()
+        widths = [max(map(len, column)) for column in zip(columns, *lines)]
+        return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
+                         for line in [columns, *lines])
+
+    def __repr__(self):
+        return f"<Table of {len(self)} parameters, {len(self.drawn)} of them drawn>"
+
+
+def label(scheme):
+    """A scheme in short: its first parameter, and the others that don't have their default.
+
+    >>> from fanin import Registry
+    >>> label(Registry.get("he_normal"))
+    'VarianceScaling(scale=2.0)'
+    """
+    values = {name: (getattr(scheme, name), default) for name, default in type(scheme)._defaults().items()}
+    first = next(iter(values), None)
+    shown = [f"{name}={_short(value)}" for name, (value, default) in values.items()
+             if name == first or not _same(value, default)]
+    return f"{type(scheme).__name__}({', '.join(shown)})"
+
+
+def _short(value):
+    if isinstance(value, Initializer):
+        return label(value)
+    return f"[{', '.join(map(_short, value))}]" if isinstance(value, (list, tuple)) else expression(value)
+
+
+def _same(value, default):
+    return type(value) is type(default) and not isinstance(value, np.ndarray) and value == default
+
+
+def _cells(row):
+    parameter, std = row.parameter, getattr(row.plan, "std", None)
+    types = parameter.layer.types if parameter.layer else ()
+    return [parameter.name, str(list(parameter.shape)), parameter.dtype.name, types[0] if types else "",
+            row.rule or "", row.label, "" if std is None else f"{std:.8g}", row.note]

@@ -1,0 +1,12 @@
+"""Whole torch modules by rules, and sharded tensors: each parameter keyed by its name, wherever it lives."""
+
+from .._errors import missing_dependency
+
+try:
+    import torch as _torch  # noqa: F401
+except ImportError as error:
+    raise missing_dependency("fanin.torch", "torch", "torch") from error
+
+from ._distribute import distribute as distribute
+from ._module import init_module as init_module
+from ._module import parameters as parameters

@@ -1,0 +1,78 @@
+"""What torch's layers say of their parameters: the roles of the axes, groups, fans where the shape can't tell them.
+
+torch counts fans from the shape alone, which is wrong for transposed and grouped convolutions and for stacked
+projections (pytorch #23854); the layer's type knows better.
+"""
+
+from torch import nn
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+
+from ..rules import Layer
+
+# Where torch makes a class on the fly, a parametrized or sharded Linear stays a Linear.
+_MADE_BY_TORCH = ("torch.nn.utils.parametrize", "torch.distributed.")
+
+
+def type_names(module):
+    """The names of a module's type and of its bases before nn.Module, the most derived first."""
+    names = []
+    for kind in type(module).__mro__:
+        if kind in (nn.Module, object):
+            break
+        if not kind.__module__.startswith(_MADE_BY_TORCH):
+            names.append(kind.__name__)
+    return tuple(names)
+
+
+def layer_of(module, key, rank):
+    """The `Layer` of the parameter (or buffer) `module.<key>`, which has `rank` axes."""
+    types = type_names(module)
+    for kind, describe in _FACTS:
+        if isinstance(module, kind):
+            return Layer(types, **describe(module, key))
+    if "Conv1D" in types and key == "weight" and hasattr(module, "nf"):  # transformers': a Linear stored as (in, out)
+        return Layer(types, "io*")
+    if rank == 3 and isinstance(getattr(module, "is_transposed", None), bool):
+        # transformers' mixtures of experts, `use_experts_implementation`: a batch of matrices
+        return Layer(types, "bio" if module.is_transposed else "boi")
+    return Layer(types)
+
+
+def _weight(layout):
+    return lambda module, key: {"layout": layout} if key == "weight" else {}
+
+
+def _conv(module, key):
+    return {"layout": "oi*", "groups": module.groups} if key == "weight" else {}
+
+
+def _conv_transpose(module, key):
+    return {"layout": "io*", "groups": module.groups, "transposed": True} if key == "weight" else {}
+
+
+def _embedding(module, key):
+    # A row is an output, looked up: fan_in is its length, as in torch and flax (Keras counts the rows).
+    return {"layout": "oi*", "padding_idx": module.padding_idx} if key == "weight" else {}
+
+
+def _attention(module, key):
+    if key == "in_proj_weight":  # query, key and value stacked: each maps embed_dim to embed_dim
+        return {"layout": "oi*", "fan_in": module.embed_dim, "fan_out": module.embed_dim}
+    return {"layout": "oi*"} if key in ("q_proj_weight", "k_proj_weight", "v_proj_weight") else {}
+
+
+def _recurrent(module, key):
+    if key.startswith(("weight_ih", "weight_hh")):  # the gates are stacked: each has hidden_size outputs
+        return {"layout": "oi*", "fan_out": module.hidden_size}
+    return {"layout": "oi*"} if key.startswith("weight_hr") else {}
+
+
+_FACTS = [
+    (nn.Linear, _weight("oi*")),
+    (nn.Bilinear, _weight("oii")),
+    (_ConvTransposeNd, _conv_transpose),
+    (_ConvNd, _conv),
+    ((nn.Embedding, nn.EmbeddingBag), _embedding),
+    (nn.MultiheadAttention, _attention),
+    ((nn.RNNBase, nn.RNNCellBase), _recurrent),
+]

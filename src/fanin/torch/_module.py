@@ -1,0 +1,198 @@
+"""`init_module`: a module's parameters by rules, in place. `parameters`: what rules see of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from .. import _arrays
+from .._checks import flag
+from .._errors import FaninError, FaninValueError
+from .._seeding import check_source
+from ..backends import check_device
+from ..rules import Parameter, Rules, Table
+from . import _parametrized, _sharded
+from ._entries import assign, list_entries
+from ._meta import materialize
+from ._places import check_module
+from ._ties import check_apart
+
+if TYPE_CHECKING:
+    from .._types import Seed
+
+_AT_MOST = 20  # names in one error line
+
+
+def parameters(module: nn.Module, *, buffers: bool | str | Sequence[str] = False, prefix: str = "") -> list[Parameter]:
+    """What rules see of a module: the canonical name, shape, dtype and layer of each parameter, tied ones once.
+
+    Names are those of `module.state_dict()` without what wrappers add: `torch.compile`, DistributedDataParallel,
+    DataParallel and activation checkpointing. A parametrized weight is named as if it were plain. Of tied parameters
+    the first counts, of a transformers model the one that `save_pretrained` saves.
+
+    Args:
+        module: on any device, meta too.
+        buffers: False, none; True, also the persistent ones, so that these are the tensors of a checkpoint; a glob or
+            several, the buffers of such names, persistent or not.
+        prefix: the module's own place in a larger one: "decoder" gives "decoder.weight".
+
+    Returns:
+        A list in module order.
+
+    Raises:
+        FaninTypeError, FaninValueError: not a module, a lazy module without shapes, parameters of FSDP1, broken ties.
+
+    >>> import torch
+    >>> from fanin.torch import parameters
+    >>> [(each.name, each.shape, each.layer.groups) for each in parameters(torch.nn.Conv1d(4, 8, 3, groups=2))]
+    [('weight', (8, 2, 3), 2), ('bias', (8,), 1)]
+    """
+    return [entry.parameter for entry in list_entries(module, buffers, prefix) if not entry.note]
+
+
+def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
+                device: str | torch.device | None = None, buffers: bool | str | Sequence[str] = False,
+                prefix: str = "", dry_run: bool = False) -> Table:
+    """Initialize a module's parameters in place, each by the first rule that matches its name.
+
+    Each tensor gets the values of `scheme(shape, dtype, seed=seed, name=<its canonical name>)`: they depend neither on
+    the other parameters, nor on wrappers, devices and ranks, nor on the order of anything. Fans come from the layer's
+    type where the shape alone can't tell them: transposed and grouped convolutions, attention's in_proj_weight, the
+    stacked gates of recurrent layers. The padding row of an embedding is zero.
+
+    The module is initialized whole or not at all: all that can be wrong is found first. Autograd sees a change in place
+    (a backward pass over old values raises); `requires_grad`, `grad` and the memory stay.
+
+    Args:
+        module: plain; compiled, checkpoint-wrapped, in DistributedDataParallel; parametrized; sharded into DTensors
+            (`fully_shard`, tensor parallelism), of which each rank draws only its part.
+        rules: `fanin.Rules`, or what makes them: {"*.bias": "zeros", "*": "he_normal"}, a list of entries, a rule file,
+            "torch" or "transformer", one scheme for all.
+        seed: an int in [0, 2**64), or a `Stream`, which does not move, or None, the default stream. Give the same on
+            every rank.
+        device: where to put what is on the meta device: "cpu", "cuda", "cuda:1". What has memory stays where it is.
+            Ties stay ties. Buffers get their values from their own modules: from transformers models' own code (rotary
+            frequencies, position ids, masks), `reset_parameters`, `reset_running_stats`; where nothing gives them, it
+            is an error. Make the optimizer afterwards: the parameters are new objects.
+        buffers: which buffers rules are asked about; all others stay as they are. False, none; True, the persistent
+            ones; a glob or several, the buffers of such names.
+        prefix: the module's place in a larger one, so that it gets the values it would get there: "decoder".
+        dry_run: only return the table.
+
+    Returns:
+        The table of what each parameter gets, in module order, with a row for each tied name and buffer.
+
+    Raises:
+        FaninValueError, FaninTypeError: a parameter that no rule matches, a scheme that its shape or dtype does not
+            allow, a module on meta without `device`, buffers that nothing fills. Nothing was written.
+
+    torch's own layers draw from one global generator in the order of construction, and count the fans of transposed and
+    grouped convolutions and of in_proj_weight from the shape alone (pytorch #23854); "fans": "shape" in a rule does so.
+
+    >>> import torch
+    >>> from fanin.torch import init_module
+    >>> model = torch.nn.Sequential(torch.nn.Linear(256, 512), torch.nn.ReLU(), torch.nn.Linear(512, 10))
+    >>> print(init_module(model, {"*.bias": "zeros", "*.weight": {"name": "normal", "std": 0.02}}, seed=0))
+    parameter  shape       dtype    layer   rule      scheme                      std
+    0.weight   [512, 256]  float32  Linear  *.weight  Normal(mean=0.0, std=0.02)  0.02
+    0.bias     [512]       float32  Linear  *.bias    Constant(value=0.0)         0
+    2.weight   [10, 512]   float32  Linear  *.weight  Normal(mean=0.0, std=0.02)  0.02
+    2.bias     [10]        float32  Linear  *.bias    Constant(value=0.0)         0
+    """
+    rules, source = Rules.of(rules), check_source(seed)
+    target, dry_run = _device(device), flag("dry_run", dry_run)
+    check_module(module)
+    _sharded.prepare(module, seed)
+    entries = list_entries(module, buffers, prefix)
+    rows = assign(rules, entries)
+    drawn = [(entry.place, row) for entry, row in zip(entries, rows, strict=True) if row.scheme is not None]
+    _check_tensors(drawn)
+    if dry_run:
+        return Table(rows)
+    _check_meta(entries, drawn, target)
+    ready = {place.name: _parametrized.prepare(place, row, source, target)
+             for place, row in drawn if place.parametrized}
+    notes = _leave_meta(module, entries, drawn, target, source)
+    for place, row in drawn:
+        if place.parametrized:
+            notes[place.name] = _parametrized.write(place, *ready.pop(place.name))
+        else:
+            _draw(place.tensor, row, source)
+    return Table(row._replace(note=notes.get(row.parameter.name, row.note)) for row in rows)
+
+
+def _draw(tensor, row, source):
+    shape, name = row.parameter.shape, row.parameter.name
+    if _sharded.is_sharded(tensor):
+        _sharded.fill(tensor, lambda index, out: row.scheme.shard(shape, index, seed=source, name=name, out=out))
+    else:
+        row.scheme(shape, seed=source, name=name, out=tensor)
+
+
+def _device(device):
+    if device is None:
+        return None
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise FaninValueError(f"`device` must be 'cpu', 'cuda' or one of several such as 'cuda:1' (got {device!r}: "
+                              f"{error})") from None
+    if found.type == "cuda":
+        check_device(str(found))  # which says what is missing
+    elif found.type != "cpu":
+        raise FaninValueError(f"`device` must be 'cpu', 'cuda' or one of several such as 'cuda:1' (got {device!r})")
+    return found
+
+
+def _check_tensors(drawn):
+    """Everything that could keep a tensor from being written, before the first one is."""
+    for place, _ in drawn:
+        tensor = place.tensor
+        try:
+            if place.parametrized:
+                _parametrized.check(place)
+            elif _sharded.is_sharded(tensor):
+                _sharded.check(tensor)
+            elif not tensor.is_meta:
+                _arrays.writable(tensor)
+        except FaninError as error:
+            raise type(error)(f"{place.name!r}: {error}".replace("`out`", "it")) from None
+    check_apart([(place.name, place.tensor) for place, _ in drawn if not place.parametrized])
+
+
+def _check_meta(entries, drawn, device):
+    """What is on the meta device must be drawn, and have a device to go to."""
+    meta = [entry for entry in entries if entry.place.tensor.is_meta]
+    to_draw = {place.name for place, _ in drawn}
+    if device is None:
+        there = [entry.place.name for entry in meta if entry.place.name in to_draw]
+        if there:
+            raise FaninValueError(f"`device` must say where to put a module on the meta device (got None, and "
+                                  f"{_listed(there)} there): pass device='cpu' or 'cuda', or dry_run=True for the "
+                                  "table alone")
+        return
+    empty = [entry.place.name for entry in meta if entry.place.name not in to_draw
+             and not entry.tied and (not entry.place.buffer or entry.place.parametrized)]
+    if empty:
+        raise FaninValueError(f"`rules` must give a value to each parameter on the meta device (none for "
+                              f"{_listed(empty)}): what is left as it is would be whatever the memory holds")
+
+
+def _leave_meta(module, entries, drawn, device, source):
+    """Materialize what is on the meta device, if there is anything; {name of a buffer: the note in the table}."""
+    if device is None or not any(entry.place.tensor.is_meta for entry in entries):
+        return {}
+    to_draw = {place.name for place, _ in drawn}
+    filled = materialize(module, [entry.place for entry in entries], device, to_draw, source)
+    tied = {entry.place.name for entry in entries if entry.tied}
+    return {name: f"buffer, filled by {by}" for name, by in filled.items() if name not in tied}
+
+
+def _listed(names):
+    names = list(names)
+    return ", ".join(itertools.islice(names, _AT_MOST)) + (
+        f" and {len(names) - _AT_MOST} more" if len(names) > _AT_MOST else "")

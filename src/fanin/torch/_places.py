@@ -1,0 +1,119 @@
+"""Where the tensors of a module are, under canonical names: the same for a plain, wrapped or parametrized module."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+from .._errors import FaninTypeError, FaninValueError
+
+# Wrappers that hold the module they wrap under a name of their own: (where the type is defined, it, that name). An
+# object can be an instance only if its type is loaded already.
+_WRAPPERS = [
+    ("torch._dynamo.eval_frame", "OptimizedModule", "_orig_mod"),
+    ("torch.distributed.algorithms._checkpoint.checkpoint_wrapper", "ActivationWrapper", "_checkpoint_wrapped_module"),
+    ("torch.nn.parallel.distributed", "DistributedDataParallel", "module"),
+    ("torch.nn.parallel.data_parallel", "DataParallel", "module"),
+]
+
+
+class Place(NamedTuple):
+    """One tensor of a module tree: what is registered under `key` in `owner`, and its canonical name."""
+
+    name: str
+    owner: nn.Module
+    key: str
+    buffer: bool = False
+    persistent: bool = True
+    parametrized: bool = False
+
+    @property
+    def tensor(self) -> torch.Tensor:
+        """The tensor that is there now; of a parametrized one the (first) original that it is computed from."""
+        if self.parametrized:
+            originals: Any = self.parametrizations
+            return originals.original if originals.is_tensor else originals.original0
+        return (self.owner._buffers if self.buffer else self.owner._parameters)[self.key]
+
+    @property
+    def parametrizations(self) -> parametrize.ParametrizationList:
+        return self.owner.parametrizations[self.key]
+
+    def spec(self) -> torch.Tensor:
+        """A tensor of the place's shape and dtype: the registered one, or what the parametrization makes."""
+        if not self.parametrized:
+            return self.tensor
+        chain = self.parametrizations
+        tensors = {**dict(chain.named_parameters()), **dict(chain.named_buffers())}
+        try:
+            with torch.no_grad():  # on meta, where nothing is computed
+                return torch.func.functional_call(chain, {
+                    name: tensor.detach().to("meta") for name, tensor in tensors.items()})
+        except (RuntimeError, NotImplementedError):  # it has tensors of its own that are nowhere registered
+            return evaluate(chain)
+
+
+def evaluate(chain: parametrize.ParametrizationList) -> torch.Tensor:
+    """What a parametrization makes of its originals, without a side effect: a spectral norm's iteration stays."""
+    training = [each for each in chain.modules() if each.training]
+    try:
+        for each in training:
+            each.training = False
+        with torch.no_grad():
+            return chain()
+    finally:
+        for each in training:
+            each.training = True
+
+
+def modules(module, prefix=""):
+    """(canonical prefix, module) of each module, parents first; one that is shared comes at each of its places."""
+    wrappers = [(getattr(sys.modules[where], kind), inner) for where, kind, inner in _WRAPPERS if where in sys.modules]
+    return _modules(module, prefix, wrappers)
+
+
+def _modules(module, prefix, wrappers):
+    for kind, inner in wrappers:
+        if isinstance(module, kind):
+            yield from _modules(getattr(module, inner), prefix, wrappers)
+            return
+    yield prefix, module
+    parametrized = parametrize.is_parametrized(module)
+    for key, child in module._modules.items():
+        if key == "parametrizations" and parametrized:
+            for name, chain in child.items():
+                for number, each in chain.named_children():
+                    yield from _modules(each, f"{prefix}parametrizations.{name}.{number}.", wrappers)
+        elif child is not None:
+            yield from _modules(child, f"{prefix}{key}.", wrappers)
+
+
+def check_module(module: Any) -> None:
+    if not isinstance(module, nn.Module):
+        raise FaninTypeError(f"`module` must be a torch.nn.Module (got {module!r:.100}, a {type(module).__name__})")
+
+
+def places(module: nn.Module, prefix: str = "") -> list[Place]:
+    """Each parameter and buffer at each of its places, in module order.
+
+    Raises:
+        FaninTypeError: not a module. FaninValueError: a parameter has no shape yet.
+    """
+    check_module(module)
+    found = []
+    for path, owner in modules(module, prefix):
+        found += [Place(path + key, owner, key) for key, tensor in owner._parameters.items() if tensor is not None]
+        found += [Place(path + key, owner, key, True, key not in owner._non_persistent_buffers_set)
+                  for key, tensor in owner._buffers.items() if tensor is not None]
+        if parametrize.is_parametrized(owner):
+            found += [Place(path + key, owner, key, not chain._parameters, parametrized=True)
+                      for key, chain in owner.parametrizations.items()]
+    lazy = [place.name for place in found if nn.parameter.is_lazy(place.tensor)]
+    if lazy:
+        raise FaninValueError(f"`module` must know its shapes (got uninitialized {', '.join(lazy[:20])}): run a batch "
+                              "through the lazy modules first")
+    return found

@@ -1,0 +1,196 @@
+"""`init_module` on transformers models from configs: on the CPU and on meta, with ties, RoPE and other buffers."""
+
+import contextlib
+import json
+
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file
+from torch import nn
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
+
+from fanin import FaninValueError, Normal
+from fanin.torch import init_module, parameters
+
+SMALL = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+         "num_key_value_heads": 2, "vocab_size": 101, "max_position_embeddings": 64}
+VISION = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+          "image_size": 32, "patch_size": 8}
+LLAMA3 = {"rope_type": "llama3", "rope_theta": 5e5, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+          "original_max_position_embeddings": 32}
+YARN = {"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": 16}
+
+CAUSAL, MASKED = AutoModelForCausalLM, AutoModelForMaskedLM
+MODELS = {
+    "llama, tied": (CAUSAL, lambda: transformers.LlamaConfig(**SMALL, tie_word_embeddings=True)),
+    "llama 3 rope": (CAUSAL, lambda: transformers.LlamaConfig(**SMALL, rope_parameters=LLAMA3)),
+    "qwen2 yarn": (CAUSAL, lambda: transformers.Qwen2Config(**SMALL, rope_parameters=YARN)),
+    "mixtral": (CAUSAL, lambda: transformers.MixtralConfig(**SMALL, num_local_experts=4)),
+    "gemma3": (CAUSAL, lambda: transformers.Gemma3TextConfig(**SMALL, head_dim=8, sliding_window=8)),
+    "gpt2": (CAUSAL, lambda: transformers.GPT2Config(n_embd=32, n_layer=2, n_head=4, vocab_size=101, n_positions=64)),
+    "bert": (MASKED, lambda: transformers.BertConfig(**{key: SMALL[key] for key in list(SMALL)[:4]}, vocab_size=101)),
+    "t5": (AutoModelForSeq2SeqLM, lambda: transformers.T5Config(d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4,
+                                                                vocab_size=101)),
+    "vit": (AutoModel, lambda: transformers.ViTConfig(**VISION)),
+    "swin": (AutoModel, lambda: transformers.SwinConfig(embed_dim=16, depths=[1, 1], num_heads=[2, 2], image_size=32,
+                                                        patch_size=4, window_size=4)),
+    "resnet": (AutoModel, lambda: transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1])),
+    "mamba": (CAUSAL, lambda: transformers.MambaConfig(hidden_size=16, num_hidden_layers=2, vocab_size=101)),
+    "wav2vec2": (AutoModel, lambda: transformers.Wav2Vec2Config(
+        hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64, conv_dim=[16, 16],
+        conv_kernel=[10, 3], conv_stride=[5, 2], num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2)),
+}
+RULES = {"*bias": "zeros", "re:.*([Nn]orm[^.]*|ln_.*|LayerNorm|layernorm)\\.weight": "ones",
+         "*": {"name": "normal", "std": 0.05}}
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    transformers.logging.set_verbosity_error()  # Mamba tells that its CUDA kernels are missing
+
+
+def build(name, device="cpu"):
+    auto, config = MODELS[name]
+    with torch.device(device):
+        return auto.from_config(config()).eval()
+
+
+def run(model):
+    ids = torch.arange(12).reshape(2, 6)
+    inputs = {"input_ids": ids, "pixel_values": torch.linspace(-1, 1, 2 * 3 * 32 * 32).reshape(2, 3, 32, 32),
+              "input_values": torch.linspace(-1, 1, 800).reshape(2, 400)}
+    if model.config.is_encoder_decoder:
+        return model(input_ids=ids, decoder_input_ids=ids)[0]
+    return model(**{model.main_input_name: inputs[model.main_input_name]})[0]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_meta_equals_cpu(name):
+    """Built on meta and materialized: parameters, buffers, ties and outputs of a model built on the CPU, bit by bit."""
+    expected, model = build(name), build(name, "meta")
+    buffers = {key: buffer.clone() for key, buffer in expected.named_buffers()}
+    table = init_module(expected, RULES, seed=1)
+    init_module(model, RULES, seed=1, device="cpu")
+
+    assert [key for key, _ in model.named_buffers()] == list(buffers)
+    for key, buffer in model.named_buffers():
+        assert torch.equal(buffer, buffers[key]), key
+        assert buffer.dtype == buffers[key].dtype
+    for (key, ours), (_, theirs) in zip(model.named_parameters(remove_duplicate=False),
+                                        expected.named_parameters(remove_duplicate=False), strict=True):
+        assert torch.equal(ours, theirs), key
+        assert not hasattr(ours, "_is_hf_initialized")
+    tied = [(row.parameter.name, row.note.removeprefix("tied to ")) for row in table if row.note.startswith("tied")]
+    for alias, name_drawn in tied:
+        assert model.get_parameter(alias) is model.get_parameter(name_drawn)
+    assert dict(tied) == expected.all_tied_weights_keys
+    with torch.no_grad():
+        assert torch.equal(run(model), run(expected))
+
+
+@contextlib.contextmanager
+def parameters_on_meta():
+    """What accelerate's `init_empty_weights` does: parameters on meta, buffers in memory."""
+    register = nn.Module.register_parameter
+
+    def registered(self, name, parameter):
+        register(self, name, parameter)
+        if parameter is not None:
+            self._parameters[name] = nn.Parameter(parameter.to("meta"), requires_grad=parameter.requires_grad)
+
+    nn.Module.register_parameter = registered
+    try:
+        yield
+    finally:
+        nn.Module.register_parameter = register
+
+
+def test_parameters_alone_on_meta():
+    """Buffers that have memory keep it and their values; the parameters are materialized."""
+    expected = build("llama, tied")
+    with parameters_on_meta():
+        model = build("llama, tied")
+    model.tie_weights()  # registering the tied weight has made another one of it
+    buffers = dict(model.named_buffers())
+    buffers["model.rotary_emb.inv_freq"].fill_(0.25)  # a user's own value
+    init_module(expected, RULES, seed=1)
+    init_module(model, RULES, seed=1, device="cpu")
+    assert dict(model.named_buffers()) == buffers
+    assert (model.model.rotary_emb.inv_freq == 0.25).all()
+    assert model.lm_head.weight is model.model.embed_tokens.weight
+    assert all(map(torch.equal, model.parameters(), expected.parameters()))
+
+
+@pytest.mark.parametrize("name", ["t5", "bert", "llama, tied"])
+def test_names_are_those_of_a_saved_checkpoint(name, tmp_path):
+    """A parameter is drawn under the name that `save_pretrained` writes it under; the reloaded model has its bits."""
+    model = build(name)
+    init_module(model, RULES, seed=1)
+    model.save_pretrained(tmp_path)
+    saved = load_file(tmp_path / "model.safetensors")
+    assert set(saved) == {each.name for each in parameters(model, buffers=True)}
+    for each in parameters(model):
+        assert torch.equal(saved[each.name], model.get_parameter(each.name))
+    again = type(model).from_pretrained(tmp_path)
+    assert all(map(torch.equal, again.state_dict().values(), model.state_dict().values()))
+
+
+def test_ties_that_to_empty_broke():
+    """A model whose ties are broken is refused, with both ways out."""
+    model = build("llama, tied", "meta").to_empty(device="cpu")
+    assert model.lm_head.weight is not model.model.embed_tokens.weight
+    with pytest.raises(FaninValueError, match=r"lm_head\.weight to model\.embed_tokens\.weight.*tie_weights\(\)"):
+        init_module(model, RULES, seed=1)
+    model.tie_weights()
+    init_module(model, RULES, seed=1)
+    model.lm_head.weight = nn.Parameter(torch.zeros(101, 32))
+    model.config.tie_word_embeddings = False
+    init_module(model, RULES, seed=1)
+    assert not torch.equal(model.lm_head.weight, model.model.embed_tokens.weight)
+
+
+def test_layers_of_transformers():
+    """GPT-2's Conv1D is stored as (in, out); mixtures of experts are batches of matrices, one way or the other."""
+    found = {each.name: each for each in parameters(build("gpt2", "meta"))}
+    assert found["transformer.h.0.mlp.c_fc.weight"].fans() == (32, 128)
+    assert found["transformer.h.0.mlp.c_proj.weight"].fans() == (128, 32)
+    assert found["transformer.h.0.mlp.c_fc.weight"].layer.types == ("Conv1D",)
+
+    experts = {each.name.rpartition(".")[2]: each for each in parameters(build("mixtral", "meta"))}
+    assert experts["gate_up_proj"].fans() == (32, 128)
+    assert experts["down_proj"].fans() == (64, 32)
+    with torch.device("meta"):
+        oss = AutoModelForCausalLM.from_config(transformers.GptOssConfig(**SMALL, head_dim=8, num_local_experts=4))
+    assert next(each for each in parameters(oss) if each.name.endswith("gate_up_proj")).fans() == (32, 128)
+
+
+def test_depth_in_a_rule():
+    """GPT-2's residual projections by a rule: N(0, (0.02/√(2·layers))²), as its paper says."""
+    model = build("gpt2", "meta")
+    table = init_module(model, {"*c_proj.weight": {"name": "normal", "std": "=0.02/sqrt(2*layers)"},
+                                "*": {"name": "normal", "std": 0.02}}, seed=0, device="cpu")
+    assert {row.plan.std for row in table.drawn if row.parameter.name.endswith("c_proj.weight")} == {0.01}
+    expected = Normal(std=0.01)((128, 32), seed=0, name="transformer.h.1.mlp.c_proj.weight")
+    assert torch.equal(model.transformer.h[1].mlp.c_proj.weight, torch.from_numpy(expected))
+
+
+@pytest.mark.parametrize("name", ["llama, tied", "gpt2", "bert", "vit"])
+def test_the_built_in_rules(name):
+    """`transformer` covers the usual models; half precision is kept."""
+    model = build(name, "meta").to(torch.bfloat16)
+    table = init_module(model, "transformer", seed=0, device="cpu")
+    assert {str(row.parameter.dtype) for row in table.drawn} == {"bfloat16"}
+    assert json.dumps(table.to_dicts())
+
+
+def test_a_part_of_a_model():
+    """With `prefix` a part gets what it gets in the whole model."""
+    whole, part = build("llama, tied"), build("llama, tied")
+    init_module(whole, RULES, seed=1)
+    init_module(part.model.layers[1], RULES, seed=1, prefix="model.layers.1")
+    assert all(map(torch.equal, whole.model.layers[1].parameters(), part.model.layers[1].parameters()))
+    part = build("llama, tied", "meta").model
+    init_module(part, RULES, seed=1, prefix="model", device="cpu")
+    assert all(map(torch.equal, whole.model.state_dict().values(), part.state_dict().values()))
+    assert torch.equal(part.rotary_emb.inv_freq, whole.model.rotary_emb.inv_freq)
