@@ -37,7 +37,7 @@ if _TYPE_CHECKING:
     from .rules import Rules as Rules
 
 # Loaded when they are first asked for: what whole models take, and the frameworks' modules.
-_ON_DEMAND = ("checkpoint", "rules", "torch")
+_ON_DEMAND = ("checkpoint", "dask", "jax", "keras", "rules", "torch")
 
 
 def __getattr__(name):

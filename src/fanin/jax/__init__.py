@@ -1,0 +1,17 @@
+"""`fanin.jax`: tensors as JAX arrays over any devices, schemes as JAX initializers, and whole models by rules."""
+
+from .._errors import missing_dependency as _missing_dependency
+
+try:
+    import jax as _jax  # noqa: F401
+except ModuleNotFoundError as _error:
+    if _error.name not in ("jax", "jaxlib"):
+        raise
+    raise _missing_dependency("fanin.jax", "jax", "jax") from _error
+
+from ._arrays import make_array as make_array
+from ._initializer import KeyedInitializer as KeyedInitializer
+from ._initializer import initializer as initializer
+from ._models import Initialized as Initialized
+from ._models import init_model as init_model
+from ._models import parameters as parameters

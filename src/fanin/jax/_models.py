@@ -1,0 +1,150 @@
+"""Whole JAX models by rules: flax nnx, linen's variables, equinox, and any pytree of arrays."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+
+from .._errors import FaninError, FaninTypeError, FaninValueError
+from .._seeding import check_source, take_key
+from ..rules import Parameter, Row, Rules, Table
+from . import _trees
+from ._arrays import check_dtype, check_processes, draw
+from ._leaf import chosen
+from ._shardings import Shardings
+
+if TYPE_CHECKING:
+    from .._types import Seed
+
+
+class Initialized(NamedTuple):
+    """What `init_model` returns.
+
+    Attributes:
+        model: with new arrays: the same object for nnx, a copy otherwise.
+        table: what each array got, and why the others were left.
+    """
+
+    model: Any
+    table: Table
+
+
+def parameters(model: Any, *, buffers: bool | str | Sequence[str] = False) -> list[Parameter]:
+    """What rules see of a model: the name, shape, dtype and layer of each parameter, tied ones once.
+
+    Args:
+        model, buffers: as in `init_model`.
+
+    Returns:
+        A list in the order of the model's paths.
+
+    >>> import jax
+    >>> import fanin.jax
+    >>> [each.name for each in fanin.jax.parameters({"layers": [{"kernel": jax.ShapeDtypeStruct((8, 4), "float32")}]})]
+    ['layers.0.kernel']
+    """
+    return [leaf.parameter for leaf in _read(model, buffers)[0] if not leaf.note]
+
+
+def init_model(model: Any, rules: Any, *, seed: Seed | None = None, shardings: Any = None,
+               buffers: bool | str | Sequence[str] = False, dry_run: bool = False) -> Initialized:
+    """Initialize a whole model: each parameter by the first rule that matches, keyed by its name.
+
+    A parameter's values are `scheme(shape, dtype, seed=seed, name=name)`. The name is its path, "layers.0.kernel". They
+    depend neither on other parameters nor on where the model lives. What is no parameter is left, and stands in the
+    table with the reason: batch statistics, states of random generators, integers.
+
+    Args:
+        model: of arrays, or of `jax.ShapeDtypeStruct` where it was made by `eval_shape`, so that no memory is needed
+            before. One of:
+            an nnx module, several in a dict or list, or an `nnx.State` (which knows no layers). Its Params are set in
+            place, those that are used twice once, under the name that sorts first. The fans are the layer's: grouped
+            convolutions, attention's (in, heads, size), stacked layers that vmap or scan made;
+            equinox modules. The fans are the layer's, and weights of classes of your own are taken as equinox' are,
+            (out, in, *kernel). Arrays of numpy and those in a StateIndex are no parameters;
+            linen's variables, `{"params": ...}` or what is in it, boxed or not; or any other pytree. Nothing but names
+            and shapes is known here: kernels are (*kernel, in, out), for others (stacked layers' among them) give the
+            rule a layout, {"name": "he_normal", "layout": "bio"}.
+        rules: `Rules`, or what they can be made of: entries, {match: init}, a file, a scheme for all.
+        seed: an int in [0, 2**64), a `Stream`, or None, the default stream. Over several processes one must be given.
+        shardings: None, and each array stays where it is (a ShapeDtypeStruct's own sharding counts); a sharding for
+            all; a function from a `fanin.rules.Parameter` to a sharding or None; or a tree of shardings by the same
+            paths, such as `nnx.get_named_sharding` and `flax.linen.get_sharding` make. Each process draws only what its
+            devices hold.
+        buffers: which floating-point arrays that are no parameters (batch statistics, states, linen's collections)
+            count as such, too: False, none; True, all; a glob or several, those of such names. A model of shapes needs
+            them: "*.mean" and "*.var" for nnx' BatchNorm. (Its random generators are set by `nnx.reseed`.)
+        dry_run: check everything, draw nothing.
+
+    Returns:
+        `Initialized(model, table)`.
+
+    Raises:
+        FaninValueError, FaninTypeError, FaninKeyError: rules, a parameter that no rule matches, a sharding, the seed.
+            All is checked before the first array is drawn.
+
+    >>> import jax
+    >>> import fanin.jax
+    >>> shapes = {"dense": {"kernel": jax.ShapeDtypeStruct((512, 256), "float32"),
+    ...                     "bias": jax.ShapeDtypeStruct((256,), "float32")}}
+    >>> params, table = fanin.jax.init_model(shapes, {"*.bias": "zeros", "*": "he_normal"}, seed=0)
+    >>> params["dense"]["kernel"].shape, [row.rule for row in table]
+    ((512, 256), ['*.bias', '*'])
+    """
+    leaves, put, layout = _read(model, buffers)
+    parameters = [leaf for leaf in leaves if not leaf.note]
+    if not parameters:
+        raise FaninTypeError(f"`model` must hold floating-point arrays (got a {type(model).__name__} without any): of "
+                             "a linen module pass the variables, jax.eval_shape(module.init, key, x)")
+    if any(isinstance(leaf.value, jax.core.Tracer) for leaf in parameters):
+        raise FaninTypeError("`model` must hold arrays or shapes (got tracers): call init_model outside of jit, vmap "
+                             "and grad, on a model made by eval_shape or by the jitted function")
+    names = [leaf.name for leaf in leaves]
+    if len(set(names)) < len(names):
+        raise FaninValueError("`model` must have a path of its own for each array (got "
+                              f"{max(names, key=names.count)!r} twice)")
+    table = Rules.of(rules).assign([leaf.parameter for leaf in parameters], layout=layout)
+    rows = iter(table)
+    table = Table(next(rows) if not leaf.note else Row(leaf.parameter, note=leaf.note) for leaf in leaves)
+    source, where = check_source(seed), Shardings(shardings, names)
+    drawn = [(row, where.find(leaf)) for leaf, row in zip(leaves, table, strict=True) if row.scheme is not None]
+    for row, _ in drawn:
+        _check(row.parameter)
+    check_processes(seed, [sharding for _, sharding in drawn])
+    if dry_run:
+        return Initialized(model, table)
+    return Initialized(put((row.parameter.name, _draw(row, sharding, source)) for row, sharding in drawn), table)
+
+
+def _check(parameter):
+    try:
+        check_dtype(parameter.dtype)  # a ShapeDtypeStruct may have a type that JAX has not
+    except FaninError as error:
+        raise type(error)(f"{parameter.name!r}: {error}") from None
+
+
+def _draw(row, sharding, source):
+    name, shape, dtype, _ = row.parameter
+    return draw(row.scheme, shape, dtype, sharding, take_key(source, name), name)
+
+
+def _read(model, buffers):
+    """The leaves, a function that takes (name, array) pairs and gives the model with them, and the usual layout."""
+    globs = [buffers] if isinstance(buffers, str) else buffers
+    if not (isinstance(globs, bool) or isinstance(globs, Sequence) and all(isinstance(each, str) for each in globs)):
+        raise FaninTypeError(f"`buffers` must be True, False, a glob or a list of globs (got {buffers!r:.100})")
+    (leaves, put), layout = _leaves(model)
+    leaves = [leaf._replace(note="") if leaf.buffer and chosen(leaf.name, globs) else leaf for leaf in leaves]
+    return leaves, put, layout
+
+
+def _leaves(model):
+    if "flax.nnx" in sys.modules:  # without it no object can be a module of nnx
+        from . import _nnx
+
+        if _nnx.is_model(model):
+            return _nnx.leaves(model), "jax"
+    return _trees.leaves(model), "torch" if _trees.has_equinox(model) else "jax"

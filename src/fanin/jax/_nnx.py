@@ -1,0 +1,98 @@
+"""The arrays of a flax nnx model: its Variables by their paths. Imported where flax.nnx is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+from flax import nnx
+
+from .._errors import FaninTypeError
+from ._layers import layer_of
+from ._leaf import Leaf, is_array, leaf
+
+_OBJECT: Any = getattr(nnx, "Pytree", None) or nnx.Object  # what modules are, and lists and random streams
+_OWN = ("_pytree__", "_object__", "_length")  # nnx' own entries
+
+
+def is_model(model: Any) -> bool:
+    """Whether there are nnx modules or variables in it."""
+    known = (_OBJECT, nnx.Variable)
+    return any(isinstance(each, known) for each in jax.tree.leaves(model, is_leaf=lambda each: isinstance(each, known)))
+
+
+def leaves(model: Any) -> tuple[list[Leaf], Any]:
+    """All arrays, and a function that puts new ones by name into the model's own Variables and returns the model."""
+    found: list[Leaf] = []
+    variables: dict[str, Any] = {}
+    first: dict[int, str] = {}  # id of a Variable -> its name
+    for path, owner, value in _walk(model, (), None, []):
+        name = ".".join(map(str, path))
+        if not isinstance(value, nnx.Variable):
+            found.append(leaf(name, value, None, "an array outside of a Variable")._replace(buffer=False))
+            continue
+        array, kind = _get(value), "" if isinstance(value, nnx.Param) else type(value).__name__
+        if not is_array(array):  # a Variable may hold anything
+            if not kind and any(map(is_array, jax.tree.leaves(array))):
+                raise FaninTypeError(f"`model` must hold one array in each nnx.Param (got a {type(array).__name__} of "
+                                     f"arrays in {name!r}): make a Param of each")
+            continue
+        layer = layer_of(owner, str(path[-1]), tuple(array.shape)) if owner is not None else None
+        if id(value) in first:
+            found.append(leaf(name, array, layer, kind)._replace(note=f"tied to {first[id(value)]}", buffer=False))
+        else:
+            first[id(value)] = name
+            variables[name] = value
+            found.append(leaf(name, array, layer, kind))
+
+    def put(arrays):
+        for name, array in arrays:
+            _set(variables[name], array)
+        return model
+
+    return found, put
+
+
+def _walk(node, path, owner, above):
+    """(path, the module that holds it, Variable or array) for each, in nnx' own order, by name.
+
+    The order in which attributes were set is lost in nnx.eval_shape, and it must not say which name of a tied parameter
+    keys its draw.
+    """
+    if isinstance(node, nnx.Variable):
+        yield path, owner, node
+        return
+    if isinstance(node, _OBJECT):
+        children: Any = sorted(vars(node).items(), key=_order)
+        if isinstance(node, nnx.Module) and not isinstance(node, (Mapping, Sequence)):  # nnx.List is no layer
+            owner = node
+    elif isinstance(node, Mapping):
+        children = sorted(node.items(), key=_order)
+    elif isinstance(node, (list, tuple)):
+        children = enumerate(node)
+    else:
+        if is_array(node):
+            yield path, owner, node
+        return
+    if any(node is each for each in above):
+        return  # a module may hold the one that holds it
+    for key, child in children:
+        if not str(key).startswith(_OWN):
+            yield from _walk(child, (*path, key), owner, [*above, node])
+
+
+def _order(item):
+    key = str(item[0])
+    return (0, int(key), "") if key.isdecimal() else (1, 0, key)
+
+
+def _get(variable):
+    return variable.get_value() if hasattr(nnx.Variable, "get_value") else variable.value
+
+
+def _set(variable, array):
+    if hasattr(nnx.Variable, "set_value"):
+        variable.set_value(array)
+    else:
+        variable.value = array

@@ -1,0 +1,87 @@
+"""What Keras' layers say of their variables: the roles of the axes, groups, fans where the shape can't tell them.
+
+Keras counts fans from the shape alone, as if every kernel were (*kernel, in, out): wrong for depthwise, grouped and
+transposed convolutions, for attention's (in, heads, size), and for gates side by side.
+"""
+
+import math
+
+import keras
+
+from ..rules import Layer
+
+
+def layer_of(owner, name, shape):
+    """The `Layer` of the variable `name` of a layer."""
+    types, facts = [], {}
+    for kind in type(owner).__mro__:
+        if kind in (keras.Model, keras.layers.Layer):
+            break
+        types.append(kind.__name__)
+        if kind.__module__.startswith("keras.") and kind.__name__ in _FACTS:
+            facts = facts or _FACTS[kind.__name__](owner, name, shape)
+    return Layer(tuple(types), **facts)
+
+
+def _dense(owner, name, shape):
+    return {"layout": "io"} if name in ("kernel", "lora_kernel_a", "lora_kernel_b") else {}
+
+
+def _einsum_dense(owner, name, shape):
+    if name != "kernel":
+        return {}
+    inputs, kernel, output = owner.equation.replace(" ", "").replace("->", ",").split(",")
+    roles = {(True, False): "i", (False, True): "o", (True, True): "b"}
+    layout = "".join(roles.get((axis in inputs, axis in output), "?") for axis in kernel)
+    return {"layout": layout} if "?" not in layout and len(layout) == len(shape) else {}
+
+
+def _embedding(owner, name, shape):
+    # A row is an output, looked up: fan_in is its length, as in torch and flax (Keras counts the rows).
+    return {"layout": {"embeddings": "oi", "reverse_embeddings": "io"}[name]} \
+        if name in ("embeddings", "reverse_embeddings") else {}
+
+
+def _conv(owner, name, shape):
+    return {"layout": "*io", "groups": owner.groups} if name == "kernel" else {}
+
+
+def _conv_transpose(owner, name, shape):
+    return {"layout": "*oi", "transposed": True} if name == "kernel" else {}
+
+
+def _depthwise(owner, name, shape):
+    # (*kernel, in, multiplier): each of the `in` channels is a convolution of its own
+    return {"layout": "*bo"} if name in ("kernel", "depthwise_kernel") else \
+        {"layout": "*io"} if name == "pointwise_kernel" else {}
+
+
+def _recurrent(owner, name, shape):
+    # Gates stand side by side along the last axis: each has `units` outputs.
+    return {"layout": "io", "fan_out": owner.units} if name in ("kernel", "recurrent_kernel") else {}
+
+
+def _conv_recurrent(owner, name, shape):
+    return {"layout": "*io", "fan_out": owner.filters * math.prod(shape[:-2])} \
+        if name in ("kernel", "recurrent_kernel") else {}
+
+
+def _torch_module(owner, name, shape):
+    return {"layout": "oi*"} if len(shape) > 1 else {}
+
+
+# By the names of Keras' own classes, not all of which it exports.
+_FACTS = {
+    "Dense": _dense,
+    "EinsumDense": _einsum_dense,
+    "Embedding": _embedding,
+    "BaseConv": _conv,
+    "BaseConvTranspose": _conv_transpose,
+    "BaseDepthwiseConv": _depthwise,
+    "BaseSeparableConv": _depthwise,
+    "SimpleRNNCell": _recurrent,
+    "LSTMCell": _recurrent,
+    "GRUCell": _recurrent,
+    "ConvLSTMCell": _conv_recurrent,
+    "TorchModuleWrapper": _torch_module,
+}

@@ -1,0 +1,136 @@
+"""`init_model`: a model's variables by rules. `parameters`: what rules see of it."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from .._checks import flag
+from .._dtypes import as_dtype
+from .._errors import FaninTypeError, FaninValueError
+from .._seeding import check_source
+from ..rules import Parameter, Row, Rules, Table
+from ._layers import layer_of
+from ._names import Place, places
+
+if TYPE_CHECKING:
+    from .._types import Seed
+
+FLOATING_QUANTIZATION = (None, "float8")  # whose kernels stay what they were
+
+
+def parameters(model: keras.layers.Layer, *, buffers: bool | str | Sequence[str] = False) -> list[Parameter]:
+    """What rules see of a model: the canonical name, shape, dtype and layer of each parameter, shared ones once.
+
+    Args:
+        model: a built `keras.Model`, or a layer.
+        buffers: which variables that were made with trainable=False count: False, none; True, all; a glob or several,
+            those of such names.
+
+    Returns:
+        A list in the order of `model.weights`.
+
+    Raises:
+        FaninTypeError, FaninValueError: as `init_model`.
+    """
+    return [parameter for place, parameter in _find(model, buffers) if not _note(place, buffers)]
+
+
+def init_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = None,
+               buffers: bool | str | Sequence[str] = False, dry_run: bool = False) -> Table:
+    """Initialize a model's variables, each by the first rule that matches its name.
+
+    Each variable gets the values of `scheme(shape, dtype, seed=seed, name=<its canonical name>)`, by `assign`: the same
+    bits on Keras' numpy, JAX and torch backends, whatever else the process or the model holds. Fans come from the
+    layer's type: kernels of convolutions (grouped, depthwise, transposed), EinsumDense by its equation and with it
+    attention, an LSTM's gates one by one. With a policy such as "mixed_bfloat16" variables, and draws, are float32.
+
+    A name is the layers' names and the variable's, joined by dots: "encoder.attention.query.kernel". A layer's name is
+    the one that its maker gave; where Keras made one up ("dense_3", counted through the process) it is the attribute
+    that holds the layer ("fc", "blocks.0"), or in a Sequential or functional model the class, counted in this
+    container ("dense", "dense_1").
+
+    Args:
+        model: a built `keras.Model`, or a layer.
+        rules: `fanin.Rules`, or what makes them: {"*.bias": "zeros", "*": "he_normal"}, a list of entries, a rule file,
+            one scheme for all.
+        seed: an int in [0, 2**64), or a `Stream`, which does not move, or None, the default stream.
+        buffers: which variables that were made with trainable=False (moving averages) rules are asked about; others
+            stay as they are. False, none; True, all; a glob or several, those of such names. Random generators' states
+            are never touched.
+        dry_run: only return the table.
+
+    Returns:
+        The table of what each variable gets, in the order of `model.weights`.
+
+    Raises:
+        FaninTypeError: not a Keras model or layer.
+        FaninValueError: a model that is not built, or quantized; a parameter that no rule matches; a scheme that its
+            shape or dtype does not allow. Nothing was assigned.
+
+    Keras' own initializers draw from one global generator in the order of construction, and count all fans as if
+    kernels were (*kernel, in, out), an Embedding's rows included.
+
+    >>> import keras
+    >>> from fanin.keras import init_model
+    >>> model = keras.Sequential([keras.Input((256,)), keras.layers.Dense(512), keras.layers.Dense(10, name="logits")])
+    >>> print(init_model(model, {"*.bias": "zeros", "*.kernel": "he_normal"}, seed=0))
+    parameter      shape       dtype    layer  rule      scheme                                   std
+    dense.kernel   [256, 512]  float32  Dense  *.kernel  VarianceScaling(scale=2.0, layout='io')  0.088388348
+    dense.bias     [512]       float32  Dense  *.bias    Constant(value=0.0)                      0
+    logits.kernel  [512, 10]   float32  Dense  *.kernel  VarianceScaling(scale=2.0, layout='io')  0.0625
+    logits.bias    [10]        float32  Dense  *.bias    Constant(value=0.0)                      0
+    """
+    rules, source, dry_run = Rules.of(rules), check_source(seed), flag("dry_run", dry_run)
+    found = _find(model, buffers)
+    notes = [_note(place, buffers) for place, _ in found]
+    assigned = iter(rules.assign([parameter for (_, parameter), note in zip(found, notes) if not note], layout="jax"))
+    rows = [Row(parameter, note=note) if note else next(assigned) for (_, parameter), note in zip(found, notes)]
+    if not dry_run:
+        for (place, parameter), row in zip(found, rows):
+            if row.scheme is not None:
+                place.variable.assign(row.scheme(parameter.shape, parameter.dtype, seed=source, name=parameter.name))
+    return Table(rows)
+
+
+def _find(model, buffers):
+    """(place, parameter) of each variable of a model that can be initialized."""
+    if not isinstance(model, keras.layers.Layer):
+        raise FaninTypeError(f"`model` must be a keras.Model or a layer (got {model!r:.100}, a {type(model).__name__})")
+    if not isinstance(buffers, bool) and not (isinstance(buffers, (str, list, tuple))
+                                              and all(isinstance(glob, str) for glob in buffers)):
+        raise FaninTypeError(f"`buffers` must be True, False, or a glob or several over their names (got {buffers!r})")
+    found = []
+    for place in places(model):
+        if (mode := place.owner.quantization_mode) not in FLOATING_QUANTIZATION:
+            raise FaninValueError(f"`model` must not be quantized (the layer of {place.name!r} is: {mode}): initialize "
+                                  "it first, and quantize it then")
+        shape = tuple(place.variable.shape)
+        parameter = Parameter(place.name, shape, _numpy_dtype(place.variable.dtype),
+                              layer_of(place.owner, place.variable.name, shape))
+        found.append((place, parameter))
+    return found
+
+
+def _note(place: Place, buffers) -> str:
+    """Why a variable is left as it is, whatever rules say; "" where they are asked."""
+    if place.tied:
+        return f"tied to {place.tied}"
+    globs = [buffers] if isinstance(buffers, str) else [] if isinstance(buffers, bool) else buffers
+    wanted = buffers is True or any(fnmatch.fnmatchcase(place.name, glob) for glob in globs)
+    return "buffer, left as it is" if place.buffer and not wanted else ""
+
+
+def _numpy_dtype(dtype):
+    """numpy's counterpart, also of a type that fanin can't draw: its variable may be kept."""
+    dtype = keras.backend.standardize_dtype(dtype)
+    try:
+        return as_dtype(dtype)
+    except FaninTypeError:
+        import ml_dtypes
+
+        return np.dtype(getattr(ml_dtypes, dtype, "V1"))
