@@ -1,0 +1,36 @@
+"""The documentation's examples that need a framework."""
+
+from pathlib import Path
+
+import pytest
+
+import fanin
+from docs_session import ROOT, run
+
+PAGES = ("checkpoints.md", "configs.md", "models.md", "sharding.md")  # test_docs.py leaves them to this file
+
+
+def modules():
+    """The frameworks' modules and all that is in them. (Imported in the process that runs them: Keras asks for one.)"""
+    package = Path(fanin.__file__).parent
+    files = [package / "dask.py",
+             *(path for name in ("jax", "keras", "torch") for path in (package / name).glob("*.py"))]
+    return sorted(".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
+                  for path in files)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_of_a_page_runs(page, tmp_path):
+    """Every Python and console block runs, in order, and prints what the page says."""
+    done = run(tmp_path, str(ROOT / "docs" / page))
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_examples_in_docstrings_run(tmp_path):
+    """Every `>>>` example of the frameworks' modules prints what its docstring says."""
+    assert {"fanin.dask", "fanin.jax", "fanin.keras._model", "fanin.torch"} <= set(modules())
+
+    done = run(tmp_path, *modules())
+
+    assert done.returncode == 0, done.stderr
