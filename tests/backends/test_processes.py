@@ -53,14 +53,15 @@ RUNNING = """
     def running(expected):
         out = np.empty(2**24, np.float32)
         fanin.Normal()(out.shape, out=out, seed=0)
-        most = 0
+        seen = []
         for i in range(100):  # a helper that finds no free processor comes too late
             before = times()
             fanin.Normal()(out.shape, out=out, seed=0)
-            most = max(most, sum(time > before.get(thread, 0) + 200_000 for thread, time in times().items()))
-            if most >= expected and i > 10:
+            seen.append(sum(time > before.get(thread, 0) + 200_000 for thread, time in times().items()))
+            if seen.count(expected) >= 3 and i > 10:
                 break
-        return most, draw(0)
+        # the kernel may enter in its books late what a thread did in the draw before: once is no evidence
+        return max((count for count in seen if seen.count(count) >= 3), default=0), draw(0)
 """
 NEEDS_PROC = pytest.mark.skipif(not os.path.exists(f"/proc/{os.getpid()}/schedstat"), reason="needs Linux' times")
 
