@@ -52,6 +52,16 @@ def missing_dependency(feature, package, extra):
     return FaninImportError(f"{feature} needs {package}, which is not installed: pip install 'fanin[{extra}]'")
 
 
+def listed(names, at_most=20):
+    """The first names, with commas, and how many more there are: for messages of one line.
+
+    >>> listed(["a", "b", "c"], at_most=2)
+    'a, b and 1 more'
+    """
+    names = list(map(str, names))
+    return ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "")
+
+
 def did_you_mean(name, known):
     """A sentence that names close matches, or the way to list what there is."""
     import difflib  # only for messages

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._checks import choice, flag, integer
-from .._errors import FaninError, FaninTypeError, FaninValueError
+from .._errors import FaninError, FaninTypeError, FaninValueError, listed
 from ..initializers import Initializer
 from ..initializers._config import encode
 from ._depth import Depths
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from typing import Self
 
 VERSION = 1
-_AT_MOST = 20  # names in one error line
 
 
 class Rules:
@@ -152,12 +151,11 @@ class Rules:
         rows = [self._row(parameter, model) for parameter in parameters]
         unmatched = [row.parameter for row in rows if row.rule is None]
         if unmatched and self._strict:
-            more = f" and {len(unmatched) - _AT_MOST} more" if len(unmatched) > _AT_MOST else ""
-            listed = ", ".join(parameter.name for parameter in unmatched[:_AT_MOST]) + more
+            missing = listed(parameter.name for parameter in unmatched)
             hint = " (rules with `layer` apply only where layers are known: to modules, ONNX files, and tables that " \
                    "have them)" if any(rule.layers for rule in self._rules) and not any(
                        parameter.layer and parameter.layer.types for parameter in unmatched) else ""
-            raise FaninValueError(f"every parameter must match a rule: add one for {listed}{hint}")
+            raise FaninValueError(f"every parameter must match a rule: add one for {missing}{hint}")
         return Table(rows)
 
     def _row(self, parameter, model):

@@ -10,11 +10,10 @@ import sys
 
 import torch
 
-from .._errors import FaninRuntimeError, FaninValueError
+from .._errors import FaninRuntimeError, FaninValueError, listed
 from .._seeding import take_key
 from ._places import modules
 
-_AT_MOST = 20  # names in one error line
 # Methods by which a module fills its own buffers: timm's; torch's batch norms'; and what torch asks of every module
 # that is built on meta (FSDP's docs: `reset_parameters` initializes the module's own parameters and buffers).
 _RESETS = ("init_non_persistent_buffers", "reset_running_stats", "reset_parameters")
@@ -161,8 +160,7 @@ def _call(method, owner, where):
 def _check_filled(buffers):
     missing = [buffer.places[0].name for buffer in buffers if buffer.filled_by is None]
     if missing:
-        more = f" and {len(missing) - _AT_MOST} more" if len(missing) > _AT_MOST else ""
         raise FaninValueError(
             "`module` must be able to fill its buffers on meta (nothing gives values to "
-            f"{', '.join(missing[:_AT_MOST])}{more}): name them in `buffers` and give them rules, give their modules a "
+            f"{listed(missing)}): name them in `buffers` and give them rules, give their modules a "
             "`reset_parameters` that fills them, or build with only the parameters on meta")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from torch import nn
 
 from .. import _arrays
 from .._checks import flag
-from .._errors import FaninError, FaninValueError
+from .._errors import FaninError, FaninValueError, listed
 from .._seeding import check_source
 from ..backends import check_device
 from ..rules import Parameter, Rules, Table
@@ -24,7 +23,6 @@ from ._ties import check_apart
 if TYPE_CHECKING:
     from .._types import Seed
 
-_AT_MOST = 20  # names in one error line
 
 
 def parameters(module: nn.Module, *, buffers: bool | str | Sequence[str] = False, prefix: str = "") -> list[Parameter]:
@@ -172,14 +170,14 @@ def _check_meta(entries, drawn, device):
         there = [entry.place.name for entry in meta if entry.place.name in to_draw]
         if there:
             raise FaninValueError(f"`device` must say where to put a module on the meta device (got None, and "
-                                  f"{_listed(there)} there): pass device='cpu' or 'cuda', or dry_run=True for the "
+                                  f"{listed(there)} there): pass device='cpu' or 'cuda', or dry_run=True for the "
                                   "table alone")
         return
     empty = [entry.place.name for entry in meta if entry.place.name not in to_draw
              and not entry.tied and (not entry.place.buffer or entry.place.parametrized)]
     if empty:
         raise FaninValueError(f"`rules` must give a value to each parameter on the meta device (none for "
-                              f"{_listed(empty)}): what is left as it is would be whatever the memory holds")
+                              f"{listed(empty)}): what is left as it is would be whatever the memory holds")
 
 
 def _leave_meta(module, entries, drawn, device, source):
@@ -190,9 +188,3 @@ def _leave_meta(module, entries, drawn, device, source):
     filled = materialize(module, [entry.place for entry in entries], device, to_draw, source)
     tied = {entry.place.name for entry in entries if entry.tied}
     return {name: f"buffer, filled by {by}" for name, by in filled.items() if name not in tied}
-
-
-def _listed(names):
-    names = list(names)
-    return ", ".join(itertools.islice(names, _AT_MOST)) + (
-        f" and {len(names) - _AT_MOST} more" if len(names) > _AT_MOST else "")

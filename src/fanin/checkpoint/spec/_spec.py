@@ -4,12 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ... import _errors
 from ..._checks import shape as check_shape
 from ..._dtypes import as_dtype
 from ..._errors import FaninError, FaninValueError
 from ..header import TensorInfo, dtype_code
-
-_AT_MOST = 5  # names in one line
 
 
 class Spec(NamedTuple):
@@ -57,9 +56,7 @@ def checked(tensors, metadata, notes=()):
 
 def listed(names):
     """The first few names, and how many more there are."""
-    names = list(names)
-    more = f" and {len(names) - _AT_MOST} more" if len(names) > _AT_MOST else ""
-    return ", ".join(map(str, names[:_AT_MOST])) + more
+    return _errors.listed(names, at_most=5)
 
 
 def _check_text(text):
