@@ -18,7 +18,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from fanin.checkpoint import direct, header, init, pieces, staging, verify
+from fanin.checkpoint import _header as header
+from fanin.checkpoint import _pieces as pieces
+from fanin.checkpoint import init, verify
+from fanin.checkpoint._writing import direct, staging
 
 from .tables import table
 

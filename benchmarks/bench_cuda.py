@@ -146,7 +146,7 @@ def main():
 
     from numba import cuda
 
-    from fanin.backends import cuda as backend
+    from fanin._backends import cuda as backend
 
     n, columns = 2**arguments.log2, ("fanin", "torch", "cupy", "jax")
     peers = load(arguments.device)

@@ -6,10 +6,10 @@ import ml_dtypes
 import numpy as np
 
 import fanin
-from fanin._execute import materialize_range
-from fanin._plan import Plan
+from fanin._drawing.execute import materialize_range
+from fanin._kernels.samplers import word
+from fanin._plans.plan import Plan
 from fanin._seeding import Key
-from fanin.kernels.samplers import word
 
 from .libraries import MKL, jax, jax_work, scheme_work, torch
 from .tables import ratio, table

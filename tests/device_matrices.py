@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from fanin import DeltaOrthogonal, Orthogonal, _index, _matrix
+from fanin import DeltaOrthogonal, Orthogonal
+from fanin._backends import get_backend
+from fanin._backends.tasks import DeviceView
+from fanin._drawing import matrix
+from fanin._plans import indexing
 from fanin._seeding import Key
-from fanin.backends import get_backend
-from fanin.backends._tasks import DeviceView
 
 KEY = Key(3, 5)
 WHOLE, PART = ..., (slice(3, None, 7), slice(None, None, -2))
@@ -40,10 +42,10 @@ class OnCPU:
 def deviation(case, dtype, algebra_over, as_numpy):
     """The largest difference between the two, in units of the gain; `algebra_over(array)` is the `Algebra` for it."""
     scheme, shape, index = CASES[case]
-    plan, axes = scheme.describe(shape, dtype), _index.parse(index, shape)
-    expected = np.empty(_index.result_shape(axes), plan.dtype)
-    _matrix.write_matrix(plan, KEY, get_backend("cpu"), expected, axes)
+    plan, axes = scheme.describe(shape, dtype), indexing.parse(index, shape)
+    expected = np.empty(indexing.result_shape(axes), plan.dtype)
+    matrix.write_matrix(plan, KEY, get_backend("cpu"), expected, axes)
     made = np.full_like(expected, 7)
     view = DeviceView(0, made.shape, made.strides, made.dtype, "cuda:0")
-    _matrix.write_device_matrix(plan, KEY, OnCPU(as_numpy), view, axes, algebra_over(made))
+    matrix.write_device_matrix(plan, KEY, OnCPU(as_numpy), view, axes, algebra_over(made))
     return abs(made - expected).max() / abs(scheme.gain)

@@ -17,24 +17,15 @@ LEVELS = {
     "_errors": 0,
     "_version": 0,
     "_checks": 1,
-    "_json": 1,
     "_dtypes": 2,
-    "_fans": 2,
-    "_index": 2,
-    "_normal_law": 2,
-    "_orthogonal": 2,
-    "_orthogonal_device": 2,
+    "_kernels": 2,
     "_seeding": 2,
-    "kernels": 2,
     "_types": 3,  # for type checkers: nothing imports it at run time
-    "_plan": 4,
-    "_truncation": 4,
+    "_plans": 4,
     "math": 4,
-    "_matrix": 5,
-    "backends": 5,
-    "_arrays": 6,
-    "_execute": 6,
-    "initializers": 7,
+    "_backends": 5,
+    "_drawing": 6,
+    "_initializers": 7,
     "stream": 7,
     "compat": 8,
     "rules": 8,
@@ -48,12 +39,13 @@ LEVELS = {
     "__main__": 12,
 }
 HEAVY = {"numba", "llvmlite", "torch", "jax", "jaxlib", "keras", "dask", "onnx", "cupy", "rich", "scipy", "ml_dtypes"}
-NUMBA_FILES = {"kernels/_device.py", "backends/_compile.py", "backends/cpu.py", "backends/cuda.py"}
+NUMBA_FILES = {"_kernels/device.py", "_backends/compile.py", "_backends/cpu.py", "_backends/cuda/devices.py",
+               "_backends/cuda/launch.py", "_backends/cuda/memory.py", "_backends/cuda/variants.py"}
 MAX_LINES = 400
 
-# Two files of kernels/ prepare functions on the host, and may import what that takes.
+# Two files of _kernels/ prepare functions on the host, and may import what that takes.
 HOST_SIDE = {
-    "_device.py": {"ctypes", "functools", "llvmlite", "math", "numba", "struct"},
+    "device.py": {"ctypes", "functools", "llvmlite", "math", "numba", "struct"},
     "literals.py": {"types"},
 }
 
@@ -62,7 +54,7 @@ IDS = [path.relative_to(PACKAGE).as_posix() for path in FILES]
 
 
 def module_name(path):
-    """`kernels/philox.py` -> ("kernels", "philox"); a package is named by its folder, the root by `__init__`."""
+    """`_kernels/philox.py` -> ("_kernels", "philox"); a package is named by its folder, the root by `__init__`."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts
 
@@ -131,13 +123,13 @@ def test_only_the_target_files_import_numba(path):
     assert path.relative_to(PACKAGE).as_posix() in NUMBA_FILES or not outside & {"numba", "llvmlite"}
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if module_name(path)[0] == "kernels"], ids=lambda p: p.name)
+@pytest.mark.parametrize("path", [path for path in FILES if module_name(path)[0] == "_kernels"], ids=lambda p: p.name)
 def test_kernels_import_numpy_and_kernels_only(path):
     """The scalar functions know nothing of plans, arrays or devices; what users call may raise fanin's errors."""
     outside, inside = imports(path)
 
     assert outside <= {"numpy"} | HOST_SIDE.get(path.name, set())
-    assert {module[0] for module in inside} <= {"kernels", "_errors"}
+    assert {module[0] for module in inside} <= {"_kernels", "_errors"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)

@@ -12,7 +12,7 @@ import pytest
 
 import fanin
 from fanin import FaninError, FaninRuntimeError, Normal, Orthogonal, Stream
-from fanin.backends import _cuda, get_backend
+from fanin._backends import _cuda, get_backend
 
 INSTALLED = importlib.util.find_spec("numba_cuda") is not None
 LACK = _cuda()[1]

@@ -13,7 +13,7 @@ from scipy import special
 from scipy import stats as laws
 
 from fanin import Normal, Registry, Sparse, Stream, TruncatedNormal, Uniform
-from fanin.initializers.normal import FARTHEST
+from fanin._initializers.normal import FARTHEST
 from stats import ALPHA, assert_distribution, assert_moments, assert_rounded, assert_uncorrelated
 
 N = 2**20

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanin import FaninError, TensorSpec, VarianceScaling
-from fanin._fans import Fans, compute_fans
+from fanin._plans.fans import Fans, compute_fans
 
 KNOWN = [
     # shape, keywords, (fan_in, fan_out)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanin import FaninError, Normal, Uniform
-from fanin._index import block, boxes, parse, result_shape, whole, within
+from fanin._plans.indexing import block, boxes, parse, result_shape, whole, within
 
 shapes = st.lists(st.integers(0, 6), max_size=4).map(tuple)
 bounds = st.none() | st.integers(-9, 9)

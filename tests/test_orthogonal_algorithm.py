@@ -1,4 +1,4 @@
-"""The Haar-distributed matrices of fanin._orthogonal: exact laws, orthonormality, blocks, memory.
+"""The Haar-distributed matrices of fanin._drawing.haar: exact laws, orthonormality, blocks, memory.
 
 False alarms: seeds are fixed, so a test passes or fails for good; a fresh seed would fail a statistical check of an
 exact sampler with probability below 1e-5 (each of about 100 z-scores is held to 5.5, each KS p-value to 1e-7).
@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from fanin import _orthogonal
-from fanin._orthogonal import PANEL, TILE, haar
+from fanin._drawing import haar as _orthogonal
+from fanin._drawing.haar import PANEL, TILE, haar
 
 DTYPES = [np.float32, np.float64, np.complex64, np.complex128]
 SHAPES = [(1, 1), (2, 2), (5, 5), (300, 300), (500, 200), (200, 500), (1, 9), (9, 1), (700, 3), (3, 700)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from device_matrices import BOUNDS, CASES, deviation
-from fanin._orthogonal_device import Algebra, haar_columns
+from fanin._drawing.haar_device import Algebra, haar_columns
 
 
 def algebra(array):

@@ -1,4 +1,4 @@
-"""fanin._truncation: the law's mean and std, the choice of sampler, limits, and the normal law's own functions."""
+"""_plans/truncation.py: the law's mean and std, the choice of sampler, limits, and the normal law's own functions."""
 
 import math
 import zlib
@@ -8,9 +8,9 @@ import pytest
 from mpmath import mp, mpf
 
 from fanin._errors import FaninValueError
-from fanin._normal_law import exp, log, mills, survival
-from fanin._truncation import CUT_AT_TWO_STD, truncated_normal
-from fanin.kernels.truncated import truncated_centre, truncated_narrow, truncated_tail, truncated_wide
+from fanin._kernels.truncated import truncated_centre, truncated_narrow, truncated_tail, truncated_wide
+from fanin._plans.normal_law import exp, log, mills, survival
+from fanin._plans.truncation import CUT_AT_TWO_STD, truncated_normal
 
 PRECISIONS = [np.float32, np.float64]
 inf = math.inf

@@ -13,31 +13,31 @@ from ._errors import FaninMemoryError as FaninMemoryError
 from ._errors import FaninRuntimeError as FaninRuntimeError
 from ._errors import FaninTypeError as FaninTypeError
 from ._errors import FaninValueError as FaninValueError
-from ._plan import TensorSpec as TensorSpec
+from ._initializers import Blocks as Blocks
+from ._initializers import Constant as Constant
+from ._initializers import DeltaOrthogonal as DeltaOrthogonal
+from ._initializers import Dirac as Dirac
+from ._initializers import Eye as Eye
+from ._initializers import Initializer as Initializer
+from ._initializers import Normal as Normal
+from ._initializers import Orthogonal as Orthogonal
+from ._initializers import Registry as Registry
+from ._initializers import Sparse as Sparse
+from ._initializers import TruncatedNormal as TruncatedNormal
+from ._initializers import Uniform as Uniform
+from ._initializers import VarianceScaling as VarianceScaling
+from ._kernels.samplers import sampler as sampler
+from ._plans.spec import TensorSpec as TensorSpec
 from ._seeding import STREAM_VERSION as STREAM_VERSION
 from ._seeding import Stream as Stream
 from ._seeding import seed as seed
 from ._version import __version__ as __version__
-from .initializers import Blocks as Blocks
-from .initializers import Constant as Constant
-from .initializers import DeltaOrthogonal as DeltaOrthogonal
-from .initializers import Dirac as Dirac
-from .initializers import Eye as Eye
-from .initializers import Initializer as Initializer
-from .initializers import Normal as Normal
-from .initializers import Orthogonal as Orthogonal
-from .initializers import Registry as Registry
-from .initializers import Sparse as Sparse
-from .initializers import TruncatedNormal as TruncatedNormal
-from .initializers import Uniform as Uniform
-from .initializers import VarianceScaling as VarianceScaling
-from .kernels.samplers import sampler as sampler
 
 if _TYPE_CHECKING:
     from .rules import Rules as Rules
 
 # Loaded when they are first asked for: what whole models take, and the frameworks' modules.
-_ON_DEMAND = ("checkpoint", "dask", "jax", "keras", "rules", "torch")
+_ON_DEMAND = ("checkpoint", "compat", "dask", "jax", "keras", "rules", "torch")
 
 
 def __getattr__(name):

@@ -7,17 +7,17 @@ import os
 import signal
 import sys
 
+from ._backends import find_devices
 from ._errors import FaninError, FaninTypeError, FaninValueError
+from ._initializers import Registry
 from ._seeding import check_seed
 from ._version import __version__
-from .backends import find_devices
-from .checkpoint.header import floating_code
-from .checkpoint.job import divide, plan_job
-from .checkpoint.partition import parse_shard, parse_size
-from .checkpoint.run import execute
-from .checkpoint.spec import read_spec, table_text, write_table
-from .checkpoint.verifying import verify
-from .initializers import Registry
+from .checkpoint._header import floating_code
+from .checkpoint._job import divide, plan_job
+from .checkpoint._partition import parse_shard, parse_size
+from .checkpoint._run import execute
+from .checkpoint._spec import read_spec, table_text, write_table
+from .checkpoint._verifying.verify import verify
 from .rules._files import rule_sets
 
 _AT_MOST = 10  # tensors that are listed for a file

@@ -17,8 +17,8 @@ import numpy as np
 from ._checks import shape as check_shape
 from ._dtypes import as_dtype
 from ._errors import FaninTypeError, FaninValueError, missing_dependency
+from ._initializers import Initializer, Registry
 from ._seeding import Stream, check_name, check_source, take_key
-from .initializers import Initializer, Registry
 
 try:
     import dask.array

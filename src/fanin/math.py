@@ -4,11 +4,11 @@ Each takes float32 or float64 scalars and computes in that type. They are for fu
 where `math`'s and `numpy`'s own differ between a CPU's and a GPU's libraries.
 """
 
-from .kernels._device import fma as fma
-from .kernels._device import sqrt as sqrt
-from .kernels.elementary import exp as exp
-from .kernels.elementary import expm1 as expm1
-from .kernels.elementary import log as log
-from .kernels.elementary import log1p as log1p
-from .kernels.elementary import ndtri as ndtri
-from .kernels.elementary import sincospi as sincospi
+from ._kernels.device import fma as fma
+from ._kernels.device import sqrt as sqrt
+from ._kernels.elementary import exp as exp
+from ._kernels.elementary import expm1 as expm1
+from ._kernels.elementary import log as log
+from ._kernels.elementary import log1p as log1p
+from ._kernels.elementary import ndtri as ndtri
+from ._kernels.elementary import sincospi as sincospi

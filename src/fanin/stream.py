@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import _arrays
+from ._backends import check_device
 from ._checks import integer
+from ._drawing import arrays
+from ._drawing.execute import materialize_range
 from ._errors import FaninValueError
-from ._execute import materialize_range
-from ._plan import Plan
+from ._kernels.samplers import word
+from ._plans.plan import Plan
 from ._seeding import STREAM_VERSION as STREAM_VERSION
 from ._seeding import Key as Key
 from ._seeding import Stream as Stream
 from ._seeding import check_name, check_source, take_key
 from ._seeding import stream_id as stream_id
-from .backends import check_device
-from .kernels.samplers import word
 
 WORDS = 2**61  # more than any tensor's elements take
 
@@ -51,7 +51,7 @@ def words(seed: Seed | None = None, name: str | None = None, start: int = 0, cou
     if start + count > WORDS:
         raise FaninValueError(f"`start` + `count` must be at most 2**61 (got {start + count})")
     source, name, device = check_source(seed), check_name(name), check_device(device)
-    out, view = _arrays.new((count,), np.dtype(np.uint32), device)
+    out, view = arrays.new((count,), np.dtype(np.uint32), device)
     plan = Plan((WORDS,), view.dtype, word, ())
     materialize_range(plan, take_key(source, name), start, view, device)
     return out

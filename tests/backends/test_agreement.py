@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 import fanin
 from devices import on_host
 from fanin import Eye, Initializer, Normal, Sparse, TruncatedNormal, Uniform
-from fanin._execute import materialize_range
+from fanin._backends import cpu
+from fanin._drawing.execute import materialize_range
 from fanin._seeding import Key
-from fanin.backends import cpu
 from fanin.math import fma, log
 from fanin.stream import words
 from vectors import make_golden

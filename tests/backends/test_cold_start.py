@@ -99,9 +99,9 @@ def test_code_that_different_processes_compiled_does_not_mix(tmp_path):
 # -- edits -----------------------------------------------------------------------------------------------------------
 
 EDITS = {  # file: text, another text, what it makes of the values of Uniform()
-    "kernels/uniform.py": ("BITS_SINGLE = np.uint32(8)", "BITS_SINGLE = np.uint32(9)",
+    "_kernels/uniform.py": ("BITS_SINGLE = np.uint32(8)", "BITS_SINGLE = np.uint32(9)",
                            lambda u: (u * 2**23).astype(int) * 2**-24),
-    "backends/loops.py": ("out[at], out[at + 1], out[at + 2], out[at + 3] = values",
+    "_backends/loops.py": ("out[at], out[at + 1], out[at + 2], out[at + 3] = values",
                           "out[at + 1], out[at], out[at + 2], out[at + 3] = values", lambda u: u[[1, 0, 2, 3, 4]]),
 }
 
@@ -125,20 +125,20 @@ def test_an_edit_of_a_source_file_is_noticed(site, tmp_path):
 
 
 def test_every_source_file_counts(site):
-    """Compiled code is labelled by a digest that any edit of a file of kernels/ and backends/ changes."""
+    """Compiled code is labelled by a digest that any edit of a file of _kernels/ and _backends/ changes."""
     names, digests = json.loads(run("""
         from pathlib import Path
-        from fanin.backends import _compile
+        from fanin._backends import compile
         package = Path(fanin.__file__).parent
-        digests, names = [_compile.sources()], []
-        for file in sorted([*package.glob("kernels/*.py"), *package.glob("backends/*.py")]):
+        digests, names = [compile.sources()], []
+        for file in sorted([*package.glob("_kernels/*.py"), *package.glob("_backends/*.py")]):
             names.append(file.name)
             file.write_text(file.read_text("utf-8") + "\\n", "utf-8")
-            _compile.sources.cache_clear()
-            digests.append(_compile.sources())
+            compile.sources.cache_clear()
+            digests.append(compile.sources())
         answer([names, digests])
     """, site=site))
-    assert {"philox.py", "uniform.py", "loops.py", "_blocks.py"} < set(names)
+    assert {"philox.py", "uniform.py", "loops.py", "blocks.py"} < set(names)
     assert len(set(digests)) == len(names) + 1
 
 

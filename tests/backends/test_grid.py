@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fanin import _index
-from fanin._index import Block
-from fanin.backends import grid
-from fanin.backends._tasks import DeviceView, copy_arguments, lanes, run_arguments, strided_arguments
+from fanin._backends import grid
+from fanin._backends.tasks import DeviceView, copy_arguments, lanes, run_arguments, strided_arguments
+from fanin._plans import indexing
+from fanin._plans.indexing import Block
 
 NOTHING = -1
 STORAGES = {"float32": np.dtype("f4"), "float64": np.dtype("f8")}  # four and two numbers in a block
@@ -88,8 +88,8 @@ def layouts(draw):
         st.builds(slice, st.integers(0, dim - 1), st.none(), st.sampled_from([None, 1, 2, 3])),
         st.builds(slice, st.none(), st.none(), st.sampled_from([-1, -2]))) if draw(st.booleans()) else st.just(
             slice(None))) for dim in shape)
-    axes = _index.parse(index, shape)
-    result = _index.result_shape(axes)
+    axes = indexing.parse(index, shape)
+    result = indexing.result_shape(axes)
     strides, step = [0] * len(result), 1
     for axis in draw(st.permutations(range(len(result)))):
         step *= draw(st.sampled_from([1, 1, 1, 2, 3]))
@@ -108,7 +108,7 @@ def test_each_number_goes_to_its_place_once(storage, parts, layout, shift, threa
     size = storage.itemsize * parts
     view = DeviceView(2**40 + shift * storage.itemsize, result, tuple(stride * size for stride in strides),
                       np.dtype(f"V{size}"), "cuda:0")
-    block = _index.block(axes, shape)
+    block = indexing.block(axes, shape)
 
     memory, origin = draw(view, block, storage, parts, threads)
 

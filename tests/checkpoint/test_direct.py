@@ -5,7 +5,9 @@ import os
 import numpy as np
 import pytest
 
-from fanin.checkpoint import direct, init, pieces, verify
+from fanin.checkpoint import _pieces as pieces
+from fanin.checkpoint import init, verify
+from fanin.checkpoint._writing import direct
 from fanin.rules import Parameter
 
 MODEL = [Parameter("a", (1000, 37), np.dtype("float32")), Parameter("b", (5,), np.dtype("float16")),

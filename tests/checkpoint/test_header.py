@@ -8,8 +8,8 @@ from safetensors import deserialize
 from safetensors.numpy import save
 
 from fanin import FaninError
-from fanin.checkpoint.header import DTYPES, TensorInfo, convert, dtype_code, encode, file_order, floating_code
-from fanin.checkpoint.spec import Spec, read_spec
+from fanin.checkpoint._header import DTYPES, TensorInfo, convert, dtype_code, encode, file_order, floating_code
+from fanin.checkpoint._spec import Spec, read_spec
 
 
 def arrays():

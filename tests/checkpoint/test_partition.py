@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanin import FaninError
-from fanin.checkpoint.header import TensorInfo
-from fanin.checkpoint.partition import by_count, by_size, file_names, index_text, parse_shard, parse_size
+from fanin.checkpoint._header import TensorInfo
+from fanin.checkpoint._partition import by_count, by_size, file_names, index_text, parse_shard, parse_size
 
 sizes = st.lists(st.integers(0, 30), min_size=1, max_size=9)
 

@@ -13,8 +13,9 @@ import pytest
 from safetensors.numpy import load_file
 
 from fanin import FaninError
-from fanin.checkpoint import init, staging, verify
-from fanin.checkpoint.partition import INDEX_NAME
+from fanin.checkpoint import init, verify
+from fanin.checkpoint._partition import INDEX_NAME
+from fanin.checkpoint._writing import staging
 from fanin.rules import Parameter
 
 RULES = {"*.bias": "zeros", "*": {"name": "normal", "std": 0.02}}

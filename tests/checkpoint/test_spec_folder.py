@@ -6,8 +6,8 @@ import os
 import pytest
 
 from fanin import FaninError
-from fanin.checkpoint.header import TensorInfo, encode, file_order
-from fanin.checkpoint.spec import Spec, read_spec
+from fanin.checkpoint._header import TensorInfo, encode, file_order
+from fanin.checkpoint._spec import Spec, read_spec
 
 A = [TensorInfo("layers.0.w", (4, 3), "F32"), TensorInfo("embed", (7, 3), "BF16")]
 B = [TensorInfo("layers.1.w", (4, 3), "F32"), TensorInfo("head", (7, 3), "F16")]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from fanin import FaninError, Registry, Rules
-from fanin.checkpoint.header import DTYPES, TensorInfo
-from fanin.checkpoint.spec import Spec, read_spec, table_text, write_table
+from fanin.checkpoint._header import DTYPES, TensorInfo
+from fanin.checkpoint._spec import Spec, read_spec, table_text, write_table
 from fanin.cli import main
 from fanin.rules import Layer
 
@@ -50,7 +50,7 @@ def test_rules_see_the_layers_types(tmp_path):
     rules = Rules([{"match": "*", "layer": "Gate", "init": "ones"}, {"match": "*", "layer": "Linear", "init": "zeros"},
                    {"match": "*", "init": "eye"}])
 
-    from fanin.checkpoint.draws import assign
+    from fanin.checkpoint._draws import assign
 
     assert [type(draw.scheme).__name__ for draw in assign(read_spec(path).tensors, rules)] == \
         ["Constant", "Constant", "Eye"]

@@ -12,11 +12,12 @@ from safetensors import deserialize
 from safetensors.numpy import save
 
 from fanin import Constant, Eye, FaninError, Normal, Orthogonal, Sparse, VarianceScaling
-from fanin.checkpoint import pieces, staging
-from fanin.checkpoint.draws import Draw
-from fanin.checkpoint.folder import check_target
-from fanin.checkpoint.header import DTYPES, TensorInfo
-from fanin.checkpoint.writer import is_written, lay_out, write
+from fanin.checkpoint import _pieces as pieces
+from fanin.checkpoint._draws import Draw
+from fanin.checkpoint._header import DTYPES, TensorInfo
+from fanin.checkpoint._writing import staging
+from fanin.checkpoint._writing.folder import check_target
+from fanin.checkpoint._writing.writer import is_written, lay_out, write
 
 # One of each way to make a tensor, for each width of numbers: few, since each new sampler and type is compiled.
 CASES = {

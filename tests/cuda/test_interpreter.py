@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from fanin.kernels import _device
+from fanin._kernels import device
 from ptx import exact, text
 from ptx.errors import PtxError
 from ptx.machine import launch
@@ -31,7 +31,7 @@ def hard_operands(number, seed):
 def test_fma_is_rounded_once(number):
     """The emulation is libm's fma, which is correctly rounded, where rounding twice or apart is not."""
     a, b, c = hard_operands(number, 1)
-    expected = np.array([_device.fma(*operands) for operands in zip(a, b, c)])
+    expected = np.array([device.fma(*operands) for operands in zip(a, b, c)])
     np.testing.assert_array_equal(exact.fma(a, b, c).view("u1"), expected.view("u1"))
     assert (a * b + c != expected).mean() > 0.2
 
@@ -45,7 +45,7 @@ def test_fma_at_the_ends_of_the_exponents():
     with np.errstate(all="ignore"):
         for a, b, c in cases:
             got = exact.fma(*(np.array([x], np.float64) for x in (a, b, c)))[0]
-            expected = _device.fma(*map(np.float64, (a, b, c)))
+            expected = device.fma(*map(np.float64, (a, b, c)))
             assert got.tobytes() == expected.tobytes() or np.isnan(got) and np.isnan(expected), (a, b, c)
 
 

@@ -12,9 +12,10 @@ import pytest
 from numba.cuda import dispatcher
 from numba.cuda.cudadrv import devices
 
-from fanin import Normal, Sparse, Uniform, _index
-from fanin.backends import cuda as backend
-from fanin.backends._tasks import DeviceView, copy_arguments, run_arguments, strided_arguments
+from fanin import Normal, Sparse, Uniform
+from fanin._backends.cuda import variants as backend
+from fanin._backends.tasks import DeviceView, copy_arguments, run_arguments, strided_arguments
+from fanin._plans import indexing
 
 KEY = tuple(map(np.uint64, (1, 2, 2**32 - 1, 2**31)))
 SIZES = {ctypes.c_uint64: "u64", ctypes.c_int64: "u64", ctypes.c_float: "f32", ctypes.c_double: "f64", bool: "u8"}
@@ -50,7 +51,7 @@ def test_arguments_of_a_draw(scheme, dtype):
     """Each parameter of the compiled kernel gets one value of its own type, in order."""
     plan = scheme.describe((7, 33), dtype)
     made = backend.variant(plan.sampler, plan.mask, plan.storage, plan.parts)
-    block = _index.block(_index.whole((7, 33)), (7, 33))
+    block = indexing.block(indexing.whole((7, 33)), (7, 33))
     size = plan.dtype.itemsize
     last = (KEY, plan.params, plan.mask_params)
 

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-import fanin.kernels
+import fanin._kernels
+from fanin._backends.cuda import variants as backend
 from fanin._dtypes import COMPLEX, FLOATING, as_dtype, real_type
-from fanin.backends import cuda as backend
 from ptx import text
 from ptx.build import COPIES
 from ptx.cases import CASES
@@ -37,8 +37,8 @@ def drawn():
 
 def test_every_sampler_with_every_storage_type():
     """All samplers of fanin's kernels, found in its modules, and a user's, with the types that they can draw."""
-    modules = [importlib.import_module(f"fanin.kernels.{found.name}")
-               for found in pkgutil.iter_modules(fanin.kernels.__path__)]
+    modules = [importlib.import_module(f"fanin._kernels.{found.name}")
+               for found in pkgutil.iter_modules(fanin._kernels.__path__)]
     samplers = {value.__name__: value for module in modules for value in vars(module).values()
                 if callable(value) and hasattr(value, "takes")}
     real = [(real_type(as_dtype(dtype)).name, 1) for dtype in FLOATING]

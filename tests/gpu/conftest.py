@@ -7,7 +7,7 @@ CuPy their libraries.
 import pytest
 
 from fanin import FaninRuntimeError
-from fanin.backends import require_cuda
+from fanin._backends import require_cuda
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -66,8 +66,9 @@ def test_numbas_arrays_of_any_strides(scheme, dtype, order, rows, backend):
     strides = tuple(view.strides[order.index(axis)] for axis in range(3))
     out = view._replace(shape=shape, strides=strides, address=view.address + sum(view.strides),
                         dtype=as_dtype(dtype))
-    fanin._execute.materialize(scheme.describe(shape, dtype), fanin.stream.Key(KEY["seed"], fanin.stream.stream_id(
-        KEY["name"])), out.device, out, fanin._index.whole(shape))
+    key = fanin.stream.Key(KEY["seed"], fanin.stream.stream_id(KEY["name"]))
+    fanin._drawing.execute.materialize(scheme.describe(shape, dtype), key, out.device, out,
+                                       fanin._plans.indexing.whole(shape))
     held = there.copy_to_host()
     inner = held[1:-1, 1:-1, 1:-1].transpose([order.index(axis) for axis in range(3)])
     assert_same_bits(inner.view(as_dtype(dtype)) if inner.dtype == np.uint16 and dtype == "bfloat16" else inner,

@@ -3,7 +3,7 @@
 import pytest
 
 from fanin import Registry
-from fanin.initializers import _schemes
+from fanin._initializers import schemes as _schemes
 
 
 @pytest.fixture

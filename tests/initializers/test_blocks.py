@@ -29,9 +29,9 @@ from fanin import (
     Uniform,
     VarianceScaling,
 )
-from fanin._execute import materialize, materialize_range
-from fanin._index import whole as all_axes
-from fanin._plan import is_elementwise
+from fanin._drawing.execute import materialize, materialize_range
+from fanin._plans.indexing import whole as all_axes
+from fanin._plans.plan import is_elementwise
 from fanin._seeding import Key
 from fanin.math import fma
 

@@ -88,7 +88,7 @@ def test_the_distribution_is_laplaces():
 
 def test_u_lies_inside_the_open_interval():
     """u is (w + 1/2)·2**-32 rounded and kept below 1: its extremes are 2**-33 and 1 - 2**-24 (2**-65, 1 - 2**-53)."""
-    from fanin.kernels.samplers import open_unit_double, open_unit_single
+    from fanin._kernels.samplers import open_unit_double, open_unit_single
 
     assert open_unit_single(np.uint32(0)) == np.float32(2.0**-33)
     assert open_unit_single(np.uint32(2**32 - 1)) == np.float32(1 - 2.0**-24)

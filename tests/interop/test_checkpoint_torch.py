@@ -10,7 +10,7 @@ from torch import nn
 
 import fanin.torch
 from fanin._dtypes import as_dtype
-from fanin.checkpoint.header import dtype_code
+from fanin.checkpoint._header import dtype_code
 from fanin.cli import main
 from fanin.rules import Parameter, Rules
 

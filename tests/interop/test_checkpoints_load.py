@@ -11,8 +11,8 @@ from torch.distributed.checkpoint import HuggingFaceStorageReader
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
 from fanin import Normal
-from fanin.checkpoint.header import dtype_code
-from fanin.checkpoint.spec import read_spec
+from fanin.checkpoint._header import dtype_code
+from fanin.checkpoint._spec import read_spec
 from fanin.cli import main
 from fanin.torch import init_module
 

@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from device_matrices import BOUNDS, CASES, KEY, OnCPU, deviation
-from fanin import Orthogonal, _index, _matrix
-from fanin._orthogonal_device import algebra_of, torch_algebra
-from fanin.backends._tasks import DeviceView
+from fanin import Orthogonal
+from fanin._backends.tasks import DeviceView
+from fanin._drawing import matrix
+from fanin._drawing.haar_device import algebra_of, torch_algebra
+from fanin._plans import indexing
 
 
 @pytest.mark.parametrize("dtype", BOUNDS)
@@ -20,12 +22,12 @@ def test_the_same_matrix_as_numpys(case, dtype):
 
 def test_memory_that_torch_rounds_into():
     """Half types are computed in float32 and rounded once, by torch's own conversion."""
-    axes = _index.whole((40, 30))
+    axes = indexing.whole((40, 30))
     wide, half = torch.zeros(40, 30), torch.zeros(40, 30, dtype=torch.bfloat16)
     for tensor, dtype in ((wide, "float32"), (half, "bfloat16")):
         plan = Orthogonal().describe((40, 30), dtype)
         view = DeviceView(0, (40, 30), (30 * tensor.element_size(), tensor.element_size()), plan.dtype, "cuda:0")
-        _matrix.write_device_matrix(plan, KEY, OnCPU(lambda made: made.numpy()), view, axes,
+        matrix.write_device_matrix(plan, KEY, OnCPU(lambda made: made.numpy()), view, axes,
                                     torch_algebra(torch, tensor))
     assert torch.equal(half, wide.to(torch.bfloat16))
 

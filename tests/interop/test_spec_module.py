@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from fanin import FaninError
-from fanin.checkpoint.spec import read_spec, write_table
+from fanin.checkpoint._spec import read_spec, write_table
 from fanin.cli import main
 from fanin.rules import Layer
 from fanin.torch import init_module

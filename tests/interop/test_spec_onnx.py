@@ -14,8 +14,8 @@ from safetensors.numpy import load_file
 from torch import nn
 
 from fanin import Rules
-from fanin.checkpoint.draws import assign
-from fanin.checkpoint.spec import read_spec
+from fanin.checkpoint._draws import assign
+from fanin.checkpoint._spec import read_spec
 from fanin.cli import main
 from fanin.rules import Parameter
 from fanin.torch import parameters

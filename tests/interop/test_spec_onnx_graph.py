@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from fanin import FaninError
-from fanin.checkpoint.spec import read_spec
+from fanin.checkpoint._spec import read_spec
 from fanin.rules import Layer
 
 DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"

@@ -1,4 +1,4 @@
-"""kernels/complex.py: modulus and angle of each sampler against exact arithmetic, and the laws they follow."""
+"""_kernels/complex.py: modulus and angle of each sampler against exact arithmetic, and the laws they follow."""
 
 import math
 
@@ -9,8 +9,8 @@ from mpmath import mp
 from numba import njit
 from scipy import stats
 
-from fanin.kernels._device import register_cpu
-from fanin.kernels.complex import complex_normal, disk, truncated_complex_normal
+from fanin._kernels.complex import complex_normal, disk, truncated_complex_normal
+from fanin._kernels.device import register_cpu
 
 register_cpu()
 mp.dps = 40

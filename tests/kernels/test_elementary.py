@@ -1,4 +1,4 @@
-"""kernels/elementary.py: stated accuracy, values at the edges, and the same bits in plain Python and compiled."""
+"""_kernels/elementary.py: stated accuracy, values at the edges, and the same bits in plain Python and compiled."""
 
 import mpmath
 import numpy as np
@@ -6,8 +6,8 @@ import pytest
 from mpmath import mp
 from numba import njit
 
-from fanin.kernels._device import register_cpu
-from fanin.kernels.elementary import exp, expm1, log, log1p, ndtri, sincospi
+from fanin._kernels.device import register_cpu
+from fanin._kernels.elementary import exp, expm1, log, log1p, ndtri, sincospi
 
 register_cpu()
 mp.dps = 40

@@ -1,4 +1,4 @@
-"""kernels/masks.py: which elements of a masked draw are drawn."""
+"""_kernels/masks.py: which elements of a masked draw are drawn."""
 
 import itertools
 import math
@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from numba import njit
 from scipy import stats
 
-from fanin.kernels._device import register_cpu
-from fanin.kernels.masks import diagonal, diagonal_params, dirac, dirac_params, kept, kept_params
-from fanin.kernels.permutation import permutation_params, permute
-from fanin.kernels.philox import philox
+from fanin._kernels.device import register_cpu
+from fanin._kernels.masks import diagonal, diagonal_params, dirac, dirac_params, kept, kept_params
+from fanin._kernels.permutation import permutation_params, permute
+from fanin._kernels.philox import philox
 
 register_cpu()
 

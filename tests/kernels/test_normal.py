@@ -1,4 +1,4 @@
-"""kernels/normal.py: the stated error on the same words, the law of many draws, plain Python equal to compiled."""
+"""_kernels/normal.py: the stated error on the same words, the law of many draws, plain Python equal to compiled."""
 
 import mpmath
 import numpy as np
@@ -7,8 +7,8 @@ from mpmath import mp
 from numba import njit
 from scipy import stats
 
-from fanin.kernels._device import fma, register_cpu
-from fanin.kernels.normal import cossin, normal, radius
+from fanin._kernels.device import fma, register_cpu
+from fanin._kernels.normal import cossin, normal, radius
 
 register_cpu()
 mp.dps = 40

@@ -1,4 +1,4 @@
-"""kernels/permutation.py: any n gets a permutation, and every subset of rows is equally likely."""
+"""_kernels/permutation.py: any n gets a permutation, and every subset of rows is equally likely."""
 
 import dis
 import itertools
@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numba import njit
 from scipy import stats
 
-from fanin.kernels._device import register_cpu
-from fanin.kernels.permutation import ROUNDS, divide, grid, permutation_params, permute, reciprocal, two_rounds
-from fanin.kernels.philox import HALF, LOW, philox
+from fanin._kernels.device import register_cpu
+from fanin._kernels.permutation import ROUNDS, divide, grid, permutation_params, permute, reciprocal, two_rounds
+from fanin._kernels.philox import HALF, LOW, philox
 
 register_cpu()
 

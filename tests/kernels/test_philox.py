@@ -1,4 +1,4 @@
-"""kernels/philox.py against known answers, as plain Python and compiled, and against Python's own integers."""
+"""_kernels/philox.py against known answers, as plain Python and compiled, and against Python's own integers."""
 
 import random
 from itertools import pairwise
@@ -9,8 +9,8 @@ import pytest
 from numba import njit
 
 from fanin import stream
-from fanin.kernels._device import register_cpu
-from fanin.kernels.philox import LOW, philox
+from fanin._kernels.device import register_cpu
+from fanin._kernels.philox import LOW, philox
 
 register_cpu()
 

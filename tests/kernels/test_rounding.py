@@ -1,12 +1,12 @@
-"""kernels/rounding.py against numpy's and ml_dtypes' own conversions, on every half pattern and every tie."""
+"""_kernels/rounding.py against numpy's and ml_dtypes' own conversions, on every half pattern and every tie."""
 
 import ml_dtypes
 import numpy as np
 import pytest
 from numba import njit
 
-from fanin.kernels._device import register_cpu
-from fanin.kernels.rounding import to_bfloat16, to_float16
+from fanin._kernels.device import register_cpu
+from fanin._kernels.rounding import to_bfloat16, to_float16
 
 register_cpu()
 

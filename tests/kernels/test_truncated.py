@@ -1,6 +1,6 @@
-"""kernels/truncated.py: the promised error on the same words, monotony, both ends, plain Python equal to compiled.
+"""_kernels/truncated.py: the promised error on the same words, monotony, both ends, plain Python equal to compiled.
 
-The parameters come from fanin._truncation, as in use: a sampler without the right ones means nothing.
+The parameters come from fanin._plans.truncation, as in use: a sampler without the right ones means nothing.
 """
 
 import functools
@@ -12,9 +12,9 @@ from mpmath import mp, mpf
 from numba import njit
 from scipy import special
 
-from fanin._truncation import truncated_normal
-from fanin.kernels._device import register_cpu
-from fanin.kernels.truncated import truncated_centre, truncated_narrow, truncated_tail, truncated_wide
+from fanin._kernels.device import register_cpu
+from fanin._kernels.truncated import truncated_centre, truncated_narrow, truncated_tail, truncated_wide
+from fanin._plans.truncation import truncated_normal
 from stats import assert_distribution, assert_rounded
 
 register_cpu()

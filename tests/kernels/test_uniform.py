@@ -1,4 +1,4 @@
-"""kernels/uniform.py and the u of user samplers: exact sets, tried with the extreme words."""
+"""_kernels/uniform.py and the u of user samplers: exact sets, tried with the extreme words."""
 
 import mpmath
 import numpy as np
@@ -6,9 +6,9 @@ import pytest
 from numba import njit
 
 from fanin import Uniform
-from fanin.kernels._device import register_cpu
-from fanin.kernels.samplers import open_unit_double, open_unit_single
-from fanin.kernels.uniform import steps, uniform, uniform_inside
+from fanin._kernels.device import register_cpu
+from fanin._kernels.samplers import open_unit_double, open_unit_single
+from fanin._kernels.uniform import steps, uniform, uniform_inside
 
 register_cpu()
 

@@ -37,7 +37,7 @@ def build(name):
 
 
 def _kernels(name):
-    from fanin.backends import cuda as backend
+    from fanin._backends.cuda import variants as backend
 
     if name in COPIES:
         storage = np.dtype(name.removeprefix("copy-"))
@@ -52,7 +52,7 @@ def _kernels(name):
 
 def draw(window):
     """What the CPU backend draws for a window: numbers as bit patterns."""
-    from fanin._execute import materialize_range
+    from fanin._drawing.execute import materialize_range
 
     out = np.empty(window.count, window.plan.dtype)
     for start in range(0, window.count, PIECE):

@@ -10,9 +10,9 @@ import numpy as np
 
 import fanin
 from fanin import Constant, Dirac, Eye, Initializer, Normal, Sparse, TruncatedNormal, Uniform
-from fanin._plan import Plan
+from fanin._kernels.samplers import word
+from fanin._plans.plan import Plan
 from fanin._seeding import Key
-from fanin.kernels.samplers import word
 from fanin.math import fma, log
 from fanin.stream import stream_id
 

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fanin._index import Block
-from fanin.backends._tasks import DeviceView, copy_arguments, run_arguments, strided_arguments
+from fanin._backends.tasks import DeviceView, copy_arguments, run_arguments, strided_arguments
+from fanin._plans.indexing import Block
 
 from .cases import KEY
 from .machine import launch

@@ -27,14 +27,16 @@ from fanin import (
     Stream,
     TruncatedNormal,
     Uniform,
-    _index,
-    _matrix,
 )
+from fanin._backends import cuda as backend
+from fanin._backends.cuda import launch, variants
+from fanin._backends.cuda.memory import SIMULATED
+from fanin._drawing import matrix
+from fanin._drawing.execute import materialize_range
+from fanin._drawing.haar_device import Algebra
 from fanin._dtypes import as_dtype
-from fanin._execute import materialize_range
-from fanin._orthogonal_device import Algebra
+from fanin._plans import indexing
 from fanin._seeding import Key
-from fanin.backends import cuda as backend
 from fanin.math import fma, log
 from fanin.stream import stream_id, words
 from vectors import make_golden
@@ -68,7 +70,7 @@ def holes(dtype):
 
 def test_this_is_the_simulator():
     """Nothing below was run by a GPU, and nothing by the CPU backend."""
-    assert backend.SIMULATED
+    assert SIMULATED
     assert isinstance(Normal()(3, device="cuda"), type(cuda.device_array(3)))
 
 
@@ -263,10 +265,10 @@ def test_orthogonal_blocks():
 def test_a_users_sampler_is_compiled_before_a_block_is_written(monkeypatch):
     """Should the compiler refuse it, `out` is as it was."""
     order = []
-    compiled, launched = backend._compile, backend._launch
-    monkeypatch.setattr(backend, "_kernels", {})
-    monkeypatch.setattr(backend, "_compile", lambda *given: order.append("compile") or compiled(*given))
-    monkeypatch.setattr(backend, "_launch", lambda *given: order.append("launch") or launched(*given))
+    compiled, launched = launch._compile, launch._launch
+    monkeypatch.setattr(launch, "_kernels", {})
+    monkeypatch.setattr(launch, "_compile", lambda *given: order.append("compile") or compiled(*given))
+    monkeypatch.setattr(launch, "_launch", lambda *given: order.append("launch") or launched(*given))
     Blocks([Normal(), Laplace()])((4, 7), device="cuda", **KEY)
     assert order == ["compile", "compile", "launch", "launch"]
 
@@ -274,8 +276,8 @@ def test_a_users_sampler_is_compiled_before_a_block_is_written(monkeypatch):
 @pytest.mark.parametrize(("threads", "grids"), [(1, 1), (3, 2), (7, 1)])
 def test_the_grid_does_not_count(threads, grids, monkeypatch):
     """Any number of threads and blocks gives the same bits."""
-    monkeypatch.setattr(backend, "THREADS", threads)
-    monkeypatch.setattr(backend, "GRIDS", grids)
+    monkeypatch.setattr(launch, "THREADS", threads)
+    monkeypatch.setattr(launch, "GRIDS", grids)
     assert_same_bits(Normal()((5, 7), device="cuda", **KEY), Normal()((5, 7), device="reference", **KEY))
     assert_same_bits(Normal().shard((9, 7), slice(None, None, 2), device="cuda", **KEY),
                      Normal().shard((9, 7), slice(None, None, 2), device="reference", **KEY))
@@ -300,12 +302,12 @@ def test_orthogonal_matrices(scheme, shape, dtype):
 def test_orthogonal_matrices_where_a_library_multiplies(scheme, shape, index, dtype):
     """Reflectors drawn by the kernels, products by an array library; numpy stands where a GPU has torch or CuPy."""
     plan, key = scheme.describe(shape, dtype), Key(KEY["seed"], stream_id(KEY["name"]))
-    axes = _index.parse(index, shape)
+    axes = indexing.parse(index, shape)
     expected = scheme.shard(shape, index, dtype, **KEY)
     drawn = np.full(expected.shape, holes(dtype))
     view = backend.view(FakeView(drawn))
     algebra = Algebra(np, drawn, np.zeros, lambda made: made.ctypes.data, contextlib.nullcontext)
-    _matrix.write_device_matrix(plan, key, backend, view, axes, algebra)
+    matrix.write_device_matrix(plan, key, backend, view, axes, algebra)
     np.testing.assert_allclose(drawn, expected, rtol=0, atol=1e-5 if dtype == "float32" else 1e-13)
 
 
@@ -367,6 +369,6 @@ def test_more_than_any_memory():
 def test_a_store_beside_the_array_is_caught():
     """The simulator's arrays are as long as what is written: a store beside them raises instead of writing."""
     plan, memory = Normal().describe(8), np.zeros(6, np.float32)
-    kernel = cuda.jit(backend.variant(plan.sampler, plan.mask, plan.storage, plan.parts).run)[1, 2]
+    kernel = cuda.jit(variants.variant(plan.sampler, plan.mask, plan.storage, plan.parts).run)[1, 2]
     with pytest.raises(IndexError):
         kernel(memory, 8, 0, 0, 0, (np.uint64(0),) * 4, plan.params, plan.mask_params)

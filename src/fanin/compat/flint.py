@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._gains import FLINT as NONLINEARITIES
-from ._gains import gain as _gain
-from ._system import System
+from ._shared.gains import FLINT as NONLINEARITIES
+from ._shared.gains import gain as _gain
+from ._shared.system import System
 
 if TYPE_CHECKING:
-    from ._types import Generator
+    from ._shared.types import Generator
 
 __all__ = [
     "calculate_gain", "constant_", "kaiming_normal_", "kaiming_uniform_", "lecun_normal_", "lecun_uniform_", "normal_",

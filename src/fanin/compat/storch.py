@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 
 from .._checks import finite
 from .._errors import FaninTypeError
-from ._elementwise import round_toward_zero as _round_toward_zero
-from ._errors import TorchTypeError, TorchValueError
-from ._gains import gain as _gain
-from ._system import System
+from ._shared.elementwise import round_toward_zero as _round_toward_zero
+from ._shared.errors import TorchTypeError, TorchValueError
+from ._shared.gains import gain as _gain
+from ._shared.system import System
 
 if TYPE_CHECKING:
-    from ._types import Generator, T
+    from ._shared.types import Generator, T
 
 __all__ = [
     "Mode", "NonLinearity", "calculateGain", "constant_", "dirac_", "eye_", "kaimingNormal_", "kaimingUniform_",

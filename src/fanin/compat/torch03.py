@@ -19,13 +19,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._errors import TorchTypeError, TorchValueError
-from ._gains import TORCH03 as NONLINEARITIES
-from ._gains import gain as _gain
-from ._system import System
+from ._shared.errors import TorchTypeError, TorchValueError
+from ._shared.gains import TORCH03 as NONLINEARITIES
+from ._shared.gains import gain as _gain
+from ._shared.system import System
 
 if TYPE_CHECKING:
-    from ._types import Generator, T
+    from ._shared.types import Generator, T
 
 __all__ = [
     "calculate_gain", "constant", "dirac", "eye", "kaiming_normal", "kaiming_uniform", "normal", "orthogonal", "sparse",

@@ -11,12 +11,13 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec, Sharding, SingleDeviceSharding
 
-from .. import _index
 from .._checks import shape as check_shape
 from .._dtypes import as_dtype
 from .._errors import FaninMemoryError, FaninTypeError, FaninValueError
+from .._initializers import Initializer
+from .._initializers import schemes as _schemes
+from .._plans import indexing
 from .._seeding import Key, Stream, check_name, check_source, take_key
-from ..initializers import Initializer, _schemes
 from ..rules._init import Facts, as_data, build
 
 if TYPE_CHECKING:
@@ -136,11 +137,11 @@ def draw(scheme: Initializer, shape: tuple[int, ...], dtype: np.dtype, sharding:
     drawn: dict[Any, np.ndarray] = {}
 
     def part(index):
-        axes = _index.parse(index, shape)
+        axes = indexing.parse(index, shape)
         if axes not in drawn:
             # a stream that stands at the draw's position gives each part the draw's stream id
             seed = Stream(key.seed, 0 if name is not None else key.stream)
-            block = drawn[axes] = _aligned(_index.result_shape(axes), dtype)
+            block = drawn[axes] = _aligned(indexing.result_shape(axes), dtype)
             scheme.shard(shape, index, seed=seed, name=name, out=block)
         return drawn[axes]  # which JAX may use in place: nothing writes to it from now on
 

@@ -11,8 +11,8 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from .._checks import shape as check_shape
 from .._errors import FaninTypeError, FaninValueError
+from .._initializers import Initializer
 from .._seeding import Key
-from ..initializers import Initializer
 from ._arrays import check_dtype, check_sharding, draw, jax_scheme, on_mesh
 
 if TYPE_CHECKING:

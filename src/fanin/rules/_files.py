@@ -5,8 +5,8 @@ import os
 import tomllib
 from importlib import resources
 
+from .._checks import unique_keys
 from .._errors import FaninError, FaninTypeError, FaninValueError
-from .._json import unique_keys
 
 
 def rule_sets():

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .._errors import FaninTypeError
-from ..initializers import Initializer, Orthogonal, Registry, Sparse
-from ..initializers._config import encode
+from .._initializers import Initializer, Orthogonal, Registry, Sparse
+from .._initializers.codec import encode
 from ._parameter import Layer
 
 ROLES = ("layout", "groups", "transposed")  # they say together which axes are in and out

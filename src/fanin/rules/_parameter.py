@@ -8,7 +8,7 @@ import numpy as np
 
 from .._checks import finite, flag, integer
 from .._errors import FaninError, FaninTypeError, FaninValueError
-from .._fans import Fans, check_groups, check_layout, compute_fans
+from .._plans.fans import Fans, check_groups, check_layout, compute_fans
 
 LAYOUTS = {"torch": "oi*", "jax": "*io"}  # of parameters whose layer tells none
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._checks import choice, integer
 from .._errors import FaninTypeError, FaninValueError
-from ..initializers import Blocks, Constant, Initializer
+from .._initializers import Blocks, Constant, Initializer
 from ._depth import Depths
 from ._expressions import substitute, used_names
 from ._init import ROLES, Facts, as_data, build

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from .._checks import choice, flag, integer
 from .._errors import FaninError, FaninTypeError, FaninValueError, listed
-from ..initializers import Initializer
-from ..initializers._config import encode
+from .._initializers import Initializer
+from .._initializers.codec import encode
 from ._depth import Depths
 from ._parameter import LAYOUTS, Parameter
 from ._rule import Model, Rule

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..initializers import Initializer
-from ..initializers._config import expression
+from .._initializers import Initializer
+from .._initializers.codec import expression
 from ._parameter import Parameter
 
 COLUMNS = ("parameter", "shape", "dtype", "layer", "rule", "scheme", "std", "note")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from .._backends import check_device
 from .._checks import shape as check_shape
 from .._dtypes import as_dtype
 from .._errors import FaninTypeError, FaninValueError
+from .._initializers import Registry
 from .._seeding import Stream, check_name
-from ..backends import check_device
-from ..initializers import Registry
 from ._layout import lengths
 from ._sharded import fill, held, shared_seed
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from torch.distributed.device_mesh import DeviceMesh
     from torch.distributed.tensor import DTensor, Placement
 
+    from .._initializers import Initializer
     from .._types import DType, Seed, Shape
-    from ..initializers import Initializer
 
 
 def distribute(init: Initializer | str | dict[str, Any], shape: Shape, mesh: DeviceMesh,

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from .. import _arrays
+from .._backends import check_device
 from .._checks import flag
+from .._drawing import arrays
 from .._errors import FaninError, FaninValueError, listed
 from .._seeding import check_source
-from ..backends import check_device
 from ..rules import Parameter, Rules, Table
 from . import _parametrized, _sharded
 from ._entries import assign, list_entries
@@ -156,7 +156,7 @@ def _check_tensors(drawn):
             elif _sharded.is_sharded(tensor):
                 _sharded.check(tensor)
             elif not tensor.is_meta:
-                _arrays.writable(tensor)
+                arrays.writable(tensor)
         except FaninError as error:
             raise type(error)(f"{place.name!r}: {error}".replace("`out`", "it")) from None
     check_apart([(place.name, place.tensor) for place, _ in drawn if not place.parametrized])

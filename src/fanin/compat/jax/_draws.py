@@ -9,10 +9,10 @@ import math
 
 import numpy as np
 
+from ..._backends import get_backend
 from ..._dtypes import check_range, is_complex, is_floating
 from ..._errors import FaninIndexError, FaninValueError
-from ...backends import get_backend
-from ...initializers import Normal, Orthogonal, TruncatedNormal, Uniform, VarianceScaling
+from ..._initializers import Normal, Orthogonal, TruncatedNormal, Uniform, VarianceScaling
 from . import _samplers
 from ._erf import SQRT2, F, erf
 from ._errors import UnsupportedError

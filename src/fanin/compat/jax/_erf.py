@@ -8,7 +8,7 @@ fused multiply-add. The polynomials: erf_inv from M. Giles, "Approximating the e
 
 import numpy as np
 
-from ...kernels._device import bits, device_function, fma, from_bits, sqrt
+from ..._kernels.device import bits, device_function, fma, from_bits, sqrt
 
 F = np.float32
 ZERO, HALF, ONE = F(0), F(0.5), F(1)

@@ -1,4 +1,4 @@
-"""The loops over words, compiled: one for each layout and sampler, shared among threads as in backends/cpu.py.
+"""The loops over words, compiled: one for each layout and sampler, shared among threads as in _backends/cpu.py.
 
 Element i of an array takes, in the partitionable layout, x0 ^ x1 of the counter (i >> 32, i). In the original layout
 n elements are the first words of the counters (p, half + p), then their second words, for p below half = ceil(n/2).
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ...backends._compile import align_stack, compile_loop, ready, sources
-from ...backends._team import share
-from ...backends.cpu import PIECE, SMALL, thread_count
+from ..._backends.compile import align_stack, compile_loop, ready, sources
+from ..._backends.cpu import PIECE, SMALL, thread_count
+from ..._backends.threads import share
 from ._keys import LOW, split_key
 from ._threefry import threefry
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ...kernels._device import device_function, from_bits
-from ...kernels._device import fma as _fma
+from ..._kernels.device import device_function, from_bits
+from ..._kernels.device import fma as _fma
 from ._erf import ONE, SQRT2, F, erf_inv
 
 INF = F(np.inf)

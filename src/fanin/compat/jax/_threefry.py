@@ -6,7 +6,7 @@ numba makes uint64 of any operation on two uint32.
 
 import numpy as np
 
-from ...kernels._device import device_function
+from ..._kernels.device import device_function
 
 PARITY = np.uint32(0x1BD11BDA)  # Skein's key schedule constant
 BITS = np.uint32(32)

@@ -7,7 +7,7 @@ from typing import Any
 from ..._checks import shape as check_shape
 from ..._dtypes import COMPLEX, FLOATING, is_floating
 from ..._errors import FaninValueError
-from .._system import System
+from .._shared.system import System
 from . import _link, _seeds
 
 KERAS = System("keras", "shape", {"std": "stddev", "low": "minval", "high": "maxval"})

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..._checks import choice, integer, nonnegative
 from ..._errors import FaninError, FaninIndexError, FaninTypeError, FaninValueError
-from ...initializers import Registry
+from ..._initializers import Registry
 from ._base import KERAS, RandomInitializer, number
 
 MODES = ("fan_in", "fan_out", "fan_avg")

@@ -1,0 +1,80 @@
+"""Where arrays are filled. `check_device` is the only place that reads a device string."""
+
+import importlib
+import importlib.util
+
+from .._errors import FaninRuntimeError, FaninTypeError, FaninValueError
+
+_MODULES = {"cpu": ".cpu", "reference": ".reference", "cuda": ".cuda"}
+_loaded = {}
+_usable_cuda = None  # the CUDA backend, once it was found to have all that it needs
+
+
+def check_device(device):
+    """The full name of a device, "cuda:1", from a string, a torch.device, or None for the CPU.
+
+    "cuda" is the current device of this thread, as torch.cuda.set_device sets it; at first device 0.
+
+    Raises:
+        FaninTypeError: not a device at all.
+        FaninRuntimeError: a device that this machine or this installation does not have.
+        FaninValueError: an unknown name.
+    """
+    if device is None:
+        return "cpu"
+    if not isinstance(device, str):
+        if type(device).__module__.split(".")[0] != "torch":
+            raise FaninTypeError(f"`device` must be a string such as 'cpu', a torch.device or None (got {device!r})")
+        device = str(device)
+    if device == "cpu" or device == "reference":
+        return device
+    kind, colon, index = device.partition(":")
+    if index.isdecimal() or not colon:
+        if kind == "cpu":
+            return "cpu"
+        if kind in ("cuda", "gpu"):
+            return require_cuda(f"`device` {device!r}").device_name(int(index) if colon else None)
+    raise FaninValueError(f"`device` must be 'cpu', 'cuda', one of several such as 'cuda:1', or 'reference' (got "
+                          f"{device!r})")
+
+
+def get_backend(device):
+    """The backend module for a name that `check_device` returned, imported at its first use (numba is slow to)."""
+    if device not in _loaded:
+        from .interrupts import uninterrupted
+
+        with uninterrupted():
+            _loaded[device] = importlib.import_module(_MODULES[device.partition(":")[0]], __name__)
+    return _loaded[device]
+
+
+def require_cuda(what):
+    """The CUDA backend, on a machine that can run it; else a FaninRuntimeError that says what `what` lacks."""
+    backend, lack = _cuda()
+    if lack:
+        raise FaninRuntimeError(f"{what} needs {lack}; or draw on the CPU: the bits are the same")
+    return backend
+
+
+def find_devices():
+    """[(name, what it is or why there is none)] of this machine, for people to read."""
+    backend, lack = _cuda()
+    return get_backend("cpu").devices() + ([("cuda", f"none: it needs {lack}")] if lack else backend.devices())
+
+
+def _cuda():
+    """(the CUDA backend, None), or what is missing here as its second item, in a few words and with the cure."""
+    global _usable_cuda
+    if _usable_cuda is not None:
+        return _usable_cuda, None
+    # numba itself holds an older target of the same name, which is not the one that was tested
+    if importlib.util.find_spec("numba_cuda") is None:
+        return None, "the package numba-cuda, which is not installed: pip install 'fanin[cuda]'"
+    try:
+        backend = get_backend("cuda")
+    except Exception as error:  # whatever packages raise that don't fit each other
+        return None, f"numba-cuda, which is here but can't be imported ({error}): pip install 'fanin[cuda]'"
+    lack = backend.missing()
+    if lack is None:
+        _usable_cuda = backend
+    return backend, lack

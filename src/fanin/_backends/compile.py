@@ -1,0 +1,117 @@
+"""What compiles the loops with numba for this machine's processor, and keeps the compiled code on disk."""
+
+import functools
+import hashlib
+import os
+import warnings
+from pathlib import Path
+
+import numba
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.caching import NullCache
+from numba.extending import intrinsic
+
+from .. import _kernels
+from .._kernels.device import register_cpu
+from . import loops
+from .interrupts import uninterrupted
+
+register_cpu()
+
+if hasattr(os, "register_at_fork"):
+    # A fork waits for another thread's compilation: the child could never take a lock that a lost thread holds.
+    _compiling = numba.core.compiler_lock.global_compiler_lock
+    os.register_at_fork(before=_compiling.acquire, after_in_parent=_compiling.release,
+                        after_in_child=_compiling.release)
+
+
+@intrinsic
+def align_stack(_context):
+    """Align the frame of the function that holds the hot loop to 64 bytes.
+
+    LLVM spills some vector constants and doesn't realign the stack for them: where the frame happens to lie across
+    cache lines the loop loses up to a quarter of its speed. (llvmlite prints attributes only where there is a plain
+    one.)
+    """
+    def generate(context, builder, _signature, _arguments):
+        builder.function.attributes.add("nounwind")
+        builder.function.attributes.alignstack = 64
+        return context.get_dummy_value()
+
+    return types.none(), generate
+
+
+@intrinsic
+def _stack_words(_context):
+    """The address of room for a group's words on the stack, as pairs and as single words."""
+    def generate(_context, builder, _signature, _arguments):
+        room = cgutils.alloca_once(builder, ir.ArrayType(ir.IntType(64), 2 * loops.GROUP))
+        room.align = 64
+        pointers = [builder.bitcast(room, ir.IntType(width).as_pointer()) for width in (64, 32)]
+        return cgutils.pack_struct(builder, pointers)
+
+    pointers = [types.CPointer(word) for word in (types.uint64, types.uint32)]  # type: ignore[attr-defined]
+    return types.Tuple(pointers)(), generate  # type: ignore[attr-defined]
+
+
+# numba's default error model tests every division for zero, which keeps a loop from being vectorized
+jit = numba.njit(nogil=True, error_model="numpy")
+inline = numba.njit(nogil=True, error_model="numpy", forceinline=True)
+
+
+@inline
+def scratch():
+    """loops.scratch for numbers of 4 bytes and less."""
+    pairs, words = _stack_words()
+    return numba.carray(pairs, 2 * loops.GROUP), numba.carray(words, 4 * loops.GROUP)
+
+
+@inline
+def scratch_wide():
+    """loops.scratch for numbers of 8 bytes: each is made of a pair."""
+    pairs, _ = _stack_words()
+    return numba.carray(pairs, 2 * loops.GROUP), numba.carray(pairs, 2 * loops.GROUP)
+
+
+def compile_loop(loop):
+    """The loop compiled, in code that other processes find on disk."""
+    try:
+        return numba.njit(nogil=True, error_model="numpy", cache=True)(loop)
+    except RuntimeError:  # numba finds no folder to keep compiled code in
+        _warn_uncached()
+        return numba.njit(nogil=True, error_model="numpy")(loop)
+
+
+@functools.cache
+def _warn_uncached():
+    warnings.warn("fanin compiles its loops anew in each process, because no folder for compiled code can be written: "
+                  "set NUMBA_CACHE_DIR to one that can", RuntimeWarning, stacklevel=2)
+
+
+def ready(kernel, *nothing):
+    """Compile a kernel by a call that has nothing to fill, before other threads need it."""
+    if not kernel.overloads:
+        with uninterrupted():
+            try:
+                kernel(*nothing)
+            except ImportError:  # kept by another process for a sampler of a module that isn't here: it came by value
+                kernel._cache = NullCache()
+                kernel(*nothing)
+            except OSError:  # a full disk, say: the code was made, and can't be kept
+                if not kernel.overloads:
+                    raise
+                _warn_uncached()
+
+
+@functools.cache
+def sources(*folders):
+    """A digest of the files that compiled code is made from: numba's own cache doesn't see edits in other files.
+
+    Those of _kernels/ and _backends/, and of `folders` with loops of their own.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for folder in (Path(_kernels.__file__).parent, Path(__file__).parent, *folders):
+        for path in sorted(folder.glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,145 @@
+"""Arrays of other libraries as views of the same memory, numpy's or a GPU's: what `out=` accepts. And new arrays."""
+
+import sys
+
+import numpy as np
+
+from .._backends import check_device, get_backend, require_cuda
+from .._backends.tasks import DeviceView
+from .._dtypes import as_dtype, bfloat16, is_known
+from .._errors import FaninError, FaninMemoryError, FaninTypeError, FaninValueError
+
+ACCEPTED = ("a numpy array, a torch tensor, a CuPy or numba array, or an array with DLPack, __array_interface__ or "
+            "__cuda_array_interface__")
+ON_GPU = (2, 13)  # DLPack's numbers of CUDA memory, plain and managed
+
+
+def writable(out):
+    """A writable view of `out`, numpy's or a `DeviceView`, and a function to call once it was written to.
+
+    Raises:
+        FaninTypeError: not an array, or of a dtype that fanin does not write.
+        FaninValueError: read-only, on a device of another kind, or with memory that no view can describe.
+        FaninRuntimeError: on a GPU, and the CUDA backend can't run here.
+    """
+    torch = sys.modules.get("torch")  # an object can only be a tensor if its library is loaded already
+    if torch is not None and isinstance(out, torch.Tensor):
+        view, written = _torch_view(out, torch), lambda: torch.autograd.graph.increment_version(out)
+    else:
+        view, written = _numpy_view(out), _nothing
+    if not is_known(view.dtype):
+        raise FaninTypeError(f"`out` must be of a floating-point, complex, integer or bool dtype in native byte order "
+                             f"(got {view.dtype})")
+    if type(view) is not DeviceView:
+        if not view.flags.writeable:
+            raise FaninValueError("`out` must be writable (got a read-only array): pass a copy")
+    elif view.size and any(place % min(view.dtype.itemsize, 8) for place in (view.address, *view.strides)):
+        raise FaninValueError(f"`out` on a GPU must have its elements at addresses that are multiples of their size "
+                              f"(got {view.address:#x} and the strides {view.strides}): pass an array of its own")
+    if view.size and 0 in view.strides and any(stride == 0 and dim > 1
+                                               for stride, dim in zip(view.strides, view.shape, strict=True)):
+        raise FaninValueError("`out` must have memory for each element (got a broadcast array): pass a copy")
+    return view, written
+
+
+def _nothing():
+    pass
+
+
+def _numpy_view(out):
+    if isinstance(out, np.ndarray):
+        return np.asarray(out)  # a subclass's plain memory
+    if hasattr(out, "__cuda_array_interface__") or hasattr(out, "__cuda_ndarray__"):
+        return _device_view(out)
+    if hasattr(out, "__array_interface__") and not isinstance(out, np.generic):  # of a scalar numpy makes a copy
+        return np.asarray(out)
+    if hasattr(out, "__dlpack__") and hasattr(out, "__dlpack_device__"):
+        if out.__dlpack_device__()[0] in ON_GPU:
+            return _device_view(out)
+        try:
+            return np.from_dlpack(out)
+        except (BufferError, RuntimeError, TypeError) as error:
+            raise FaninValueError("`out` must be in the memory of the CPU or a CUDA device, and of a dtype that numpy "
+                                  f"has (got a {type(out).__name__}: {error})") from None
+    raise FaninTypeError(f"`out` must be {ACCEPTED} (got a {type(out).__name__})")
+
+
+def _device_view(out):
+    backend = require_cuda(f"`out`, a {type(out).__name__} on a GPU,")
+    if type(out).__module__.split(".")[0] in ("jax", "jaxlib"):
+        raise FaninValueError("`out` must be writable (got a JAX array, which is immutable): draw a new "
+                              "array")
+    cupy = sys.modules.get("cupy")
+    if cupy is not None and isinstance(out, cupy.ndarray):
+        with out.device:  # a stream of CuPy's is current on one device
+            stream = cupy.cuda.get_current_stream().ptr
+        return DeviceView(out.data.ptr, out.shape, out.strides, out.dtype, f"cuda:{out.device.id}", stream, owner=out)
+    try:
+        return backend.view(out)
+    except (BufferError, RuntimeError, TypeError, NotImplementedError) as error:
+        if isinstance(error, FaninError):
+            raise
+        raise FaninTypeError(f"`out` must be an array that its library can share (got a {type(out).__name__}: "
+                             f"{error})") from None
+
+
+def _torch_view(tensor, torch):
+    if tensor.device.type not in ("cpu", "cuda"):
+        raise FaninValueError(f"`out` must be on the CPU or a CUDA device (got a tensor on {tensor.device})")
+    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_conj() or tensor.is_neg():
+        raise FaninValueError("`out` must be a plain strided tensor (got a sparse, quantized, conjugated or negated "
+                              "one): pass its contiguous copy")
+    plain = tensor.detach()
+    try:
+        if plain.is_cuda:
+            return _torch_device_view(plain, torch)
+        if plain.dtype is torch.bfloat16:
+            return plain.view(torch.uint16).numpy().view(bfloat16())
+        return plain.numpy()
+    except (TypeError, RuntimeError) as error:
+        if isinstance(error, FaninError):
+            raise
+        raise FaninTypeError(f"`out` must be a tensor that numpy can view (got {type(tensor).__name__} of "
+                             f"{tensor.dtype}: {error})") from None
+
+
+def _torch_device_view(tensor, torch):
+    if torch.version.hip:
+        raise FaninValueError("`out` must be on the CPU or a CUDA device (got a tensor on an AMD GPU)")
+    require_cuda("`out`, a torch tensor on a GPU,")
+    try:
+        dtype = as_dtype(tensor.dtype)
+    except FaninTypeError:
+        raise FaninTypeError(f"`out` must be of a floating-point, complex, integer or bool dtype (got {tensor.dtype})"
+                             ) from None
+    size = tensor.element_size()
+    return DeviceView(tensor.data_ptr(), tuple(tensor.shape), tuple(stride * size for stride in tensor.stride()),
+                      dtype, f"cuda:{tensor.device.index}",
+                      torch.cuda.current_stream(tensor.device).cuda_stream, owner=tensor)
+
+
+def place(device, view):
+    """The device of a view, which must be the one that was asked for."""
+    here = view.device
+    asked = check_device(device)
+    if asked == here or asked == "reference" and here == "cpu" or str(device) in ("cuda", "gpu") and here != "cpu":
+        return asked if here == "cpu" else here
+    raise FaninValueError(f"`out` must be on the device asked for, {asked} (got an array on {here}): leave `device` "
+                          "out")
+
+
+def new(shape, dtype, device):
+    """A new array on a device, and the view of it that is to be filled."""
+    if not device.startswith("cuda"):
+        array = empty(shape, dtype)
+        return array, array
+    return get_backend(device).empty(shape, dtype, device)
+
+
+def empty(shape, dtype):
+    """A new array; FaninMemoryError for a shape that no memory holds."""
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, ValueError) as error:  # ValueError: sizes over the address space
+        raise FaninMemoryError(f"`shape` must fit into memory (got {shape}): use `shard` for a part of it ({error})") \
+            from None

@@ -1,0 +1,99 @@
+"""From a plan, a key and a device to an array: the only place where plans meet backends."""
+
+import math
+
+import numpy as np
+
+from .._backends import get_backend
+from .._plans import indexing
+from .._plans.plan import ArrayPlan, BlocksPlan, MatrixPlan, Plan
+from .haar_device import algebra_of
+from .matrix import write_device_matrix, write_matrix
+
+
+def materialize(plan, key, device, out, axes):
+    """Write the elements of the planned tensor that `axes` (see indexing.py) select into `out`, a view of it."""
+    if out.size == 0:
+        return
+    if isinstance(plan, MatrixPlan):
+        _materialize_matrix(plan, key, device, out, axes)
+    elif isinstance(plan, ArrayPlan):
+        with np.errstate(all="ignore"):  # the plan has checked that the dtype holds the values
+            values = plan.values(lambda d, broadcast: _as_index(axes[d], broadcast))
+            if isinstance(out, np.ndarray):
+                out[...] = values
+            else:
+                get_backend(device).copy(values.astype(plan.dtype), out)
+    elif isinstance(plan, BlocksPlan):
+        _materialize_blocks(plan, key, device, out, axes)
+    else:
+        get_backend(device).fill(plan, key, out, indexing.block(axes, plan.shape))
+
+
+def _materialize_matrix(plan, key, device, out, axes):
+    if isinstance(out, np.ndarray):
+        write_matrix(plan, key, get_backend(device), out, axes)
+        return
+    algebra = algebra_of(out)
+    if algebra is not None:
+        write_device_matrix(plan, key, get_backend(device), out, axes, algebra)
+    else:  # no library that multiplies there
+        made = np.empty(out.shape, plan.dtype)
+        write_matrix(plan, key, get_backend("cpu"), made, axes)
+        get_backend(device).copy(made, out)
+
+
+def _as_index(axis, broadcast):
+    if axis.dropped:
+        return 0 if broadcast else axis.start
+    if broadcast:
+        return slice(None)
+    stop = axis.start + axis.step * axis.size
+    return slice(axis.start, stop if stop >= 0 else None, axis.step)
+
+
+def _materialize_blocks(plan, key, device, out, axes):
+    found = []
+    for leaf in plan.leaves():
+        inside = indexing.within(axes, leaf.origin, leaf.plan.shape)
+        if inside is not None:
+            found.append((leaf, *inside))
+            if isinstance(leaf.plan, Plan) and leaf.plan.sampler.takes == "u":
+                # a user's code may not compile, and that must show before the first block is written
+                get_backend(device).fill(leaf.plan, key, _emptied(out), indexing.Block(0, (0,), (1,)))
+    for leaf, places, in_whole, in_leaf in found:
+        part = _part(out, places)
+        if leaf.keeps_numbers:
+            get_backend(device).fill(leaf.plan, key, part, indexing.block(in_whole, plan.shape))
+        else:
+            materialize(leaf.plan, key.within(leaf.path), device, part, in_leaf)
+    if getattr(out, "wait", False):  # once, after all
+        get_backend(device).synchronize(out)
+
+
+def _emptied(out):
+    return np.empty(0, out.dtype) if isinstance(out, np.ndarray) else out._replace(shape=(0,), strides=(0,))
+
+
+def _part(out, places):
+    return out[(*places, ...)] if isinstance(out, np.ndarray) else out.part(places)._replace(wait=False)
+
+
+def materialize_range(plan, key, start, out, device="cpu"):
+    """Write elements start, start + 1, … (in C order over the whole tensor) of a plan into 1-D `out`.
+
+    In memory for `out` alone where the plan `is_elementwise`; else each call makes whole matrices.
+    """
+    if out.size == 0:
+        return
+    if isinstance(plan, Plan):
+        get_backend(device).fill(plan, key, out, indexing.Block(start, out.shape, (1,)))
+        return
+    done = 0
+    for axes in indexing.boxes(plan.shape, start, out.size):
+        dims = indexing.result_shape(axes)
+        part = _part(out, (slice(done, done + math.prod(dims)),))
+        materialize(plan, key, device, part.reshape(dims) if isinstance(out, np.ndarray) else part.split(dims), axes)
+        done += part.size
+    if getattr(out, "wait", False):
+        get_backend(device).synchronize(out)

@@ -1,0 +1,133 @@
+"""Orthogonal matrices laid into tensors, whole or in part."""
+
+import math
+
+import numpy as np
+
+from .._dtypes import computing_type
+from .._kernels.complex import complex_normal
+from .._kernels.normal import normal
+from .._plans import indexing
+from .._plans.spec import TensorSpec
+from .haar import haar
+from .haar_device import haar_columns
+
+
+def write_matrix(plan, key, backend, out, axes):
+    """Make the rows and columns of the plan's matrix that `axes` touch, and write them to the numpy array `out`.
+
+    The r axes in C order are the matrix's rows, the c axes its columns; where there are kernel axes (*), the matrix
+    stands at their centre (k - 1)//2 and all else is zero.
+    """
+    if "*" in plan.roles:
+        out[...] = 0
+        out = _centre(plan, out, axes)
+        if out is None:
+            return
+    tensor = out.transpose(_rows_first(plan, axes))
+    rows, columns = (_positions(plan, axes, role) for role in "rc")
+    try:
+        matrix = tensor.reshape((len(rows), len(columns)), copy=False)
+    except ValueError:  # no view has that shape
+        matrix = None
+    dtype = _worked_in(plan)
+    whole = (plan.side("r"), plan.side("c"))
+    made = haar(*whole, _normals(whole, dtype, key, backend), dtype, plan.gain,
+                None if len(rows) == whole[0] and _in_order(rows) else rows,
+                None if len(columns) == whole[1] and _in_order(columns) else columns, out=matrix)
+    if matrix is None:
+        tensor[...] = made.reshape(tensor.shape)
+
+
+def write_device_matrix(plan, key, backend, out, axes, algebra):
+    """`write_matrix` for a `DeviceView`, in whose memory `algebra` works.
+
+    All rows are made of the columns (or all columns of the rows, where there are fewer rows) that `axes` touch.
+    """
+    with algebra.scope():
+        _write_with(algebra, plan, key, backend, out, axes)
+    if out.wait:
+        backend.synchronize(out)
+
+
+def _write_with(algebra, plan, key, backend, out, axes):
+    tensor, xp, dtype = algebra.array, algebra.xp, _worked_in(plan)
+    if "*" in plan.roles:
+        tensor[...] = 0
+        tensor = _centre(plan, tensor, axes)
+        if tensor is None:
+            return
+    order = _rows_first(plan, axes)
+    tensor = tensor.permute(order) if hasattr(tensor, "permute") else tensor.transpose(order)
+    tall, wide = (_positions(plan, axes, role) for role in "rc")
+    m, n = whole = (plan.side("r"), plan.side("c"))
+    if m < n:
+        m, n, tall, wide = n, m, wide, tall
+    order = np.argsort(wide)  # columns are made in ascending order
+    draw = _normals(whole, dtype, key, backend)
+
+    def normals(rows, columns, block):
+        step = dtype.itemsize
+        draw(rows, columns, out._replace(address=algebra.address(block), shape=tuple(block.shape), dtype=dtype,
+                                         strides=(block.shape[1] * step, step), wait=False, owner=block))
+
+    matrix = haar_columns(m, n, wide[order], normals, algebra.zeros, dtype, xp)
+    if not _in_order(order):
+        matrix = matrix[:, xp.asarray(np.argsort(order))]
+    if len(tall) != m or not _in_order(tall):
+        matrix = matrix[xp.asarray(tall)]
+    if whole[0] < whole[1]:
+        matrix = matrix.T
+    matrix *= float(plan.gain)
+    tensor[...] = matrix.reshape(tuple(tensor.shape))
+
+
+def _worked_in(plan):
+    number = computing_type(plan.dtype)
+    return np.result_type(number, np.complex64) if plan.dtype.kind == "c" else np.dtype(number)
+
+
+def _rows_first(plan, axes):
+    """The order of a block's axes in which the matrix's rows come before its columns."""
+    kept = [d for d in range(len(axes)) if plan.roles[d] != "*" and not axes[d].dropped]
+    return [kept.index(d) for role in "rc" for d in kept if plan.roles[d] == role]
+
+
+def _centre(plan, out, axes):
+    """The part of `out` at the kernel's centre, or None when the centre is outside."""
+    index = []
+    for axis, dim, role in zip(axes, plan.shape, plan.roles, strict=True):
+        if role != "*":
+            index += [] if axis.dropped else [slice(None)]
+            continue
+        position, between = divmod((dim - 1) // 2 - axis.start, axis.step)
+        if between or not 0 <= position < axis.size:
+            return None
+        index += [] if axis.dropped else [position]
+    return out[(*index, ...)]
+
+
+def _positions(plan, axes, role):
+    """The numbers of the matrix's rows (r) or columns (c) that the block touches, in the block's C order."""
+    mine = [d for d, axis_role in enumerate(plan.roles) if axis_role == role]
+    positions = np.zeros(1, np.int64)
+    for d in mine:
+        stride = math.prod(plan.shape[e] for e in mine if e > d)
+        positions = np.add.outer(positions, axes[d].indices() * stride).ravel()
+    return positions
+
+
+def _in_order(positions):
+    return bool((positions == np.arange(len(positions))).all())
+
+
+def _normals(whole, dtype, key, backend):
+    """What `haar` draws its reflectors with: any block of the (n, m) matrix of standard normals of this key."""
+    shape = (min(whole), max(whole))
+    plan = TensorSpec(shape, dtype).draw(complex_normal if dtype.kind == "c" else normal, 0.0, 1.0)
+
+    def normals(rows, columns, out):
+        # In this thread: it is a few hundredths of the work, and BLAS's threads still spin between its products.
+        backend.fill(plan, key, out, indexing.block(indexing.parse((rows, columns), shape), shape), serial=True)
+
+    return normals

@@ -1,0 +1,23 @@
+"""The schemes. Importing this package enters each under the name that its configs carry."""
+
+from . import schemes as _schemes
+from .base import Initializer as Initializer
+from .blocks import Blocks as Blocks
+from .constant import Constant as Constant
+from .dirac import Dirac as Dirac
+from .eye import Eye as Eye
+from .normal import Normal as Normal
+from .normal import TruncatedNormal as TruncatedNormal
+from .orthogonal import DeltaOrthogonal as DeltaOrthogonal
+from .orthogonal import Orthogonal as Orthogonal
+from .registry import Registry as Registry
+from .sparse import Sparse as Sparse
+from .uniform import Uniform as Uniform
+from .variance_scaling import VarianceScaling as VarianceScaling
+
+for _name, _class in {
+    "constant": Constant, "uniform": Uniform, "normal": Normal, "truncated_normal": TruncatedNormal,
+    "variance_scaling": VarianceScaling, "orthogonal": Orthogonal, "delta_orthogonal": DeltaOrthogonal, "dirac": Dirac,
+    "sparse": Sparse, "eye": Eye, "blocks": Blocks,
+}.items():
+    _schemes.add(_name, _class)

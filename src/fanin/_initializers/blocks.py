@@ -1,0 +1,106 @@
+"""Blocks along an axis, with a scheme each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._checks import axis as check_axis
+from .._checks import integer
+from .._errors import FaninError, FaninTypeError, FaninValueError
+from .base import Initializer
+from .registry import Registry
+
+
+class Blocks(Initializer):
+    """A scheme for each block of an axis: the parts of a fused QKV weight, an LSTM's gates, an embedding's zero row.
+
+    Args:
+        inits: the blocks' schemes in order, at least one: each an `Initializer`, a name, a table such as {"name":
+            "normal", "std": 0.02}, or a config; a `Blocks` too.
+        axis: the axis that is divided; counted from the end when negative.
+        sizes: the blocks' sizes along it, an int for each. None: equal parts. With one -1 the others are lengths, and
+            -1 takes what is left. Without, they are shares: the axis must hold a whole multiple of their sum.
+
+    Each block is what its scheme draws for the block's own shape, so fans are the block's. The words are those of the
+    whole tensor: where each element depends on its own words only, as in all but Orthogonal, DeltaOrthogonal and
+    Sparse, it takes those of its number in the whole. Blocks of one such scheme that has no fans are that scheme's
+    tensor, and a zero row leaves the other rows as they were. A block of the three others is a tensor of its own, with
+    the stream id BLAKE2b(stream id, number of the block), 8 bytes each, and its top bit set.
+
+    Raises:
+        FaninTypeError, FaninValueError, FaninKeyError: a parameter that is no such list, axis or size; when drawn: an
+            axis that doesn't exist or can't be divided so, or what a block's scheme refuses.
+
+    Other systems slice the tensor and fill the slices one by one, each from wherever the generator stands. torch's
+    `xavier_uniform_` takes a fused (3E, E) projection as one matrix, whose fans make q, k and v 1/√2 as wide.
+
+    >>> Blocks(["zeros", "ones", "zeros", "zeros"])(8)  # an LSTM's bias, the forget gate's at 1
+    array([0., 0., 1., 1., 0., 0., 0., 0.], dtype=float32)
+    >>> rows = Blocks(["zeros", {"name": "normal", "std": 0.02}], sizes=[1, -1])  # an embedding's padding row 0
+    >>> w = rows((1000, 64), seed=0, name="wte")
+    >>> bool((w[0] == 0).all()), round(float(w[1:].std()), 3)
+    (True, 0.02)
+    >>> qkv = Blocks(["xavier_uniform"] * 3, sizes=[4, 1, 1])  # four query heads for each key and value head
+    >>> [block.fan_out for block in qkv.describe((768, 512)).plans]
+    [512, 128, 128]
+    """
+
+    def __init__(self, inits: Sequence[Initializer | str | Mapping[str, Any]], axis: int = 0,
+                 sizes: Sequence[int] | None = None) -> None:
+        self.inits = _schemes(inits)
+        self.axis = integer("axis", axis)
+        self.sizes = None if sizes is None else _sizes(sizes, len(self.inits))
+
+    def plan(self, spec):
+        if spec.ndim == 0:
+            raise FaninValueError("`shape` must have at least 1 dimension for Blocks (got ())")
+        axis = check_axis(self.axis, spec.ndim)
+        plans = []
+        for number, (init, length) in enumerate(zip(self.inits, self._lengths(spec.shape, axis), strict=True)):
+            try:
+                plans.append(init.describe((*spec.shape[:axis], length, *spec.shape[axis + 1:]), spec.dtype))
+            except FaninError as error:
+                raise type(error)(f"block {number} of `inits`: {error}") from None
+        return spec.blocks(axis, plans)
+
+    def _lengths(self, shape, axis):
+        sizes, dim = self.sizes or (1,) * len(self.inits), shape[axis]
+        if -1 in sizes:
+            left = dim - (sum(sizes) + 1)
+            if left < 0:
+                raise FaninValueError(f"`sizes` must fit into axis {axis} of shape {shape} (got {list(sizes)} for "
+                                      f"{dim})")
+            return [left if size == -1 else size for size in sizes]
+        unit, rest = divmod(dim, sum(sizes))
+        if rest:
+            raise FaninValueError(f"`sizes` must be shares of axis {axis}, a multiple of their sum {sum(sizes)} (got "
+                                  f"{list(sizes)} for {dim} in shape {shape}): -1 for one of them takes what is left")
+        return [unit * size for size in sizes]
+
+
+def _schemes(inits):
+    if isinstance(inits, (str, bytes, Mapping, Initializer)) or not hasattr(inits, "__iter__"):
+        raise FaninTypeError(f"`inits` must be a list of schemes (got {inits!r:.100}, a {type(inits).__name__})")
+    schemes = []
+    for number, init in enumerate(inits):
+        try:
+            schemes.append(Registry.get(init))
+        except FaninError as error:
+            raise type(error)(f"block {number} of `inits`: {error}") from None
+    if not schemes:
+        raise FaninValueError("`inits` must hold at least one scheme (got none)")
+    return tuple(schemes)
+
+
+def _sizes(sizes, count):
+    if isinstance(sizes, (str, bytes)) or not hasattr(sizes, "__iter__"):
+        raise FaninTypeError(f"`sizes` must be a list of ints or None (got {sizes!r})")
+    sizes = tuple(integer("sizes", size, minimum=-1) for size in sizes)
+    if len(sizes) != count:
+        raise FaninValueError(f"`sizes` must have an int for each of the {count} `inits` (got {list(sizes)})")
+    if sizes.count(-1) > 1:
+        raise FaninValueError(f"`sizes` must have at most one -1, which takes what is left (got {list(sizes)})")
+    if sum(sizes) == 0 and -1 not in sizes:
+        raise FaninValueError(f"`sizes` must not all be 0 (got {list(sizes)})")
+    return sizes

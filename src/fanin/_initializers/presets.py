@@ -1,0 +1,182 @@
+"""What names mean, as data: presets by bare name, and profiles, each one framework's names with its defaults.
+
+A name's spelling (case, `-`, `_`, spaces, a trailing `_`, the endings _init and _initializer) doesn't matter. Bare
+names follow the family of their spelling: he_*, glorot_* and lecun_* normals are truncated, as in JAX, Keras and
+TensorFlow, kaiming_* and xavier_* normals are not, as in torch.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+from .._checks import finite
+from .._errors import FaninTypeError
+from .base import Initializer
+from .constant import Constant
+from .dirac import Dirac
+from .eye import Eye
+from .normal import Normal, TruncatedNormal
+from .orthogonal import DeltaOrthogonal, Orthogonal
+from .sparse import Sparse
+from .uniform import Uniform
+from .variance_scaling import VarianceScaling
+
+
+class Preset(NamedTuple):
+    """A scheme with parameters; which ones the caller must give; how other frameworks spell some of them."""
+
+    scheme: type[Initializer]
+    parameters: dict = {}
+    required: tuple = ()
+    spellings: dict = {}  # other spelling -> parameter, or a function of the value -> parameters
+
+    def make(self, name, overrides):
+        """The scheme, with `overrides` under any of their spellings."""
+        spellings = SPELLINGS[self.scheme] | self.spellings
+        parameters = dict(self.parameters)
+        given = {}
+        for key, value in overrides.items():
+            meaning = spellings.get(key, key if key in self.scheme._defaults() else None)
+            if meaning is None:
+                known = ", ".join(self.scheme._defaults())
+                raise FaninTypeError(f"{name!r} takes the parameters {known} (got {key!r})")
+            for parameter, setting in (meaning(value, parameters) if callable(meaning) else {meaning: value}).items():
+                if parameter in given:
+                    raise FaninTypeError(f"{name!r} was given `{parameter}` twice (by {given[parameter]!r} and "
+                                         f"{key!r})")
+                given[parameter] = key
+                parameters[parameter] = setting
+        missing = [parameter for parameter in self.required if parameter not in parameters]
+        if missing:
+            raise FaninTypeError(f"{name!r} needs a value for {', '.join(f'`{m}`' for m in missing)}: pass "
+                                 f"{missing[0]}=...")
+        return self.scheme(**parameters)
+
+
+# -- other spellings of parameters (PEERS.md, section 4) -----------------------------------------------------------
+
+
+def gain_to_scale(gain, parameters):
+    """torch's gain multiplies the std, `scale` the variance."""
+    return {"scale": parameters.get("scale", 1.0) * finite("gain", gain) ** 2}
+
+
+def slope_to_scale(slope, _parameters):
+    """The gain of a leaky rectifier, √(2/(1 + slope²)), as a scale of the variance."""
+    return {"scale": 2.0 / (1.0 + finite("slope", slope) ** 2)}
+
+
+def mode(value, _parameters):
+    """MXNet's, Caffe's and Chainer's words for the mode."""
+    words = {"in": "fan_in", "out": "fan_out", "avg": "fan_avg", "average": "fan_avg"}
+    return {"mode": words.get(value.lower(), value.lower()) if isinstance(value, str) else value}
+
+
+_STD = {"stddev": "std", "sigma": "std", "loc": "mean"}
+_SLOPES = {"a": slope_to_scale, "slope": slope_to_scale, "negative_slope": slope_to_scale}
+_FACTOR = {"factor": gain_to_scale}
+
+SPELLINGS: dict[type, dict[str, Any]] = {
+    Constant: {"val": "value", "fill_value": "value", "fillValue": "value", "constant": "value"},
+    Uniform: {"minval": "low", "min": "low", "a": "low", "maxval": "high", "max": "high", "b": "high"},
+    Normal: _STD,
+    TruncatedNormal: _STD | {"a": "lower", "lo": "lower", "b": "upper", "hi": "upper"},
+    VarianceScaling: {"gain": gain_to_scale, "fan_option": mode, "factor_type": mode, "variance_norm": mode,
+                      "rnd_type": "distribution", "rand_type": "distribution"},
+    Orthogonal: {"scale": "gain"},
+    DeltaOrthogonal: {"scale": "gain"},
+    Dirac: {},
+    Sparse: {"stddev": "std", "sigma": "std"},
+    Eye: {"scale": "gain"},
+}
+
+# -- building blocks ----------------------------------------------------------------------------------------------
+
+
+def scaled(scale, mode, distribution, layout="oi*", spellings=None):
+    return Preset(VarianceScaling, {"scale": scale, "mode": mode, "distribution": distribution, "layout": layout},
+                  spellings=spellings or {})
+
+
+def he(distribution, layout="oi*"):
+    return scaled(2.0, "fan_in", distribution, layout, _SLOPES)
+
+
+def glorot(distribution, layout="oi*"):
+    return scaled(1.0, "fan_avg", distribution, layout)
+
+
+def lecun(distribution, layout="oi*"):
+    return scaled(1.0, "fan_in", distribution, layout)
+
+
+# Linear's and Conv's default in torch: kaiming_uniform with a = √5, so U(±√(1/fan_in)), of variance 1/(3·fan_in).
+torch_default = scaled(1.0 / 3.0, "fan_in", "uniform")
+
+_ZEROS = Preset(Constant, {"value": 0.0})
+_ONES = Preset(Constant, {"value": 1.0})
+_GIVEN = Preset(Constant, required=("value",))
+
+# -- bare names ---------------------------------------------------------------------------------------------------
+
+PRESETS = {
+    "zeros": _ZEROS,
+    "ones": _ONES,
+    "constant": Preset(Constant),
+    "nan": Preset(Constant, {"value": math.nan}),
+    "array": _GIVEN,
+    "uniform": Preset(Uniform),
+    "normal": Preset(Normal),
+    "truncated_normal": Preset(TruncatedNormal),
+    "variance_scaling": Preset(VarianceScaling),
+    "he_normal": he("truncated_normal"),
+    "he_uniform": he("uniform"),
+    "glorot_normal": glorot("truncated_normal"),
+    "glorot_uniform": glorot("uniform"),
+    "lecun_normal": lecun("truncated_normal"),
+    "lecun_uniform": lecun("uniform"),
+    "kaiming_normal": he("normal"),
+    "kaiming_uniform": he("uniform"),
+    "xavier_normal": glorot("normal"),
+    "xavier_uniform": glorot("uniform"),
+    "torch_default": torch_default,
+    # TensorFlow 1 and Haiku: U(±factor·√(3/n)), n the product of all axes but the last
+    "uniform_unit_scaling": scaled(1.0, "fan_in", "uniform", "*io", _FACTOR),
+    "orthogonal": Preset(Orthogonal),
+    "delta_orthogonal": Preset(DeltaOrthogonal),
+    "dirac": Preset(Dirac),
+    "sparse": Preset(Sparse, required=("sparsity",)),
+    "eye": Preset(Eye),
+}
+
+ALIASES = {
+    "zeros": ("zero",),
+    "ones": ("one",),
+    "constant": ("const", "fill", "full"),
+    "array": ("assign", "numpyarray"),
+    "uniform": ("random_uniform", "random", "rand"),
+    "normal": ("gauss", "gaussian", "random_normal", "randn"),
+    "truncated_normal": ("trunc_normal", "trunc_normal_tf"),
+    "xavier_uniform": ("xavier",),
+    "xavier_normal": ("xavier_gauss",),
+    "kaiming_normal": ("relu_invariant_gauss", "msra", "msraprelu"),
+    "torch_default": ("invariant_uniform", "kaiming_uniform_sqrt5"),
+    "uniform_unit_scaling": ("uniform_scaling",),
+    "delta_orthogonal": ("convolutional_delta_orthogonal",),
+    "eye": ("identity",),
+}
+
+# Names that users of other frameworks know and that none of the schemes serves: each with the reason.
+UNSERVED = {
+    "bilinear": "it fills an upsampling kernel",
+    "upsampling_deconv_filter": "it fills an upsampling kernel",
+    "stft": "it is a Fourier basis",
+    "lstm_bias": "it sets the gates of a bias apart; draw the blocks with 'zeros' and 'ones'",
+    "unit_forget_bias": "it sets the gates of a bias apart; draw the blocks with 'zeros' and 'ones'",
+    "positive_unitball": "it normalizes over rows",
+    "unitball": "it normalizes over rows",
+    "scaled_uniform": "its bound is 1/√(number of elements); use Uniform with that bound",
+    "trunc": "storch's trunc_ rounds toward zero; a truncated normal is 'truncated_normal'",
+    "mixed": "it chooses among initializers by name; the rules of `fanin init` do that",
+    "load": "it reads a file; use Constant(array)",
+    "fused_rnn": "it fills a packed weight",
+}

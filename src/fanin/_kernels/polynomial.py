@@ -1,0 +1,70 @@
+"""Polynomials and typed constants: how one text serves float32 and float64."""
+
+import numpy as np
+
+from .device import by_precision, device_function, fma
+
+LONGEST_CHAIN = 9
+
+
+def polynomial(number, *coefficients):
+    """A device function for c0 + c1·x + c2·x² + …, lowest power first, in constants of the type `number`.
+
+    Horner's rule as a chain of functions, each inlined into the next: no loop is left to the optimizer's judgement. A
+    long one is split into even and odd powers, so that a processor need not wait for one operation after another.
+    """
+    if len(coefficients) > LONGEST_CHAIN:
+        return _even_and_odd(polynomial(number, *coefficients[::2]), polynomial(number, *coefficients[1::2]))
+    *rest, last = map(number, coefficients)
+    value = _constant(last)
+    for coefficient in reversed(rest):
+        value = _horner_step(value, coefficient)
+    return value
+
+
+def _constant(c):
+    @device_function
+    def value(x):
+        return c
+
+    return value
+
+
+def _horner_step(higher, c):
+    @device_function
+    def value(x):
+        return fma(higher(x), x, c)
+
+    return value
+
+
+def _even_and_odd(even, odd):
+    @device_function
+    def value(x):
+        y = x * x
+        return fma(odd(y), x, even(y))
+
+    return value
+
+
+def constants(*values, double=None):
+    """A device function that returns a tuple of constants in its argument's precision; `double` has float64's own."""
+    singles = tuple(map(np.float32, values))
+    doubles = tuple(map(np.float64, values if double is None else double))
+
+    @device_function
+    def single_values(x):
+        return singles
+
+    @device_function
+    def double_values(x):
+        return doubles
+
+    @by_precision(single_values, double_values)
+    def typed(x):
+        """The constants, in the precision of x."""
+
+    return typed
+
+
+numbers = constants(0.0, 0.5, 1.0, 2.0, np.inf, np.nan)

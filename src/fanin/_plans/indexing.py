@@ -1,0 +1,122 @@
+"""Which elements of a tensor a shard holds: numpy's basic indexing on shapes that need not exist in memory."""
+
+import functools
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from .._checks import integer
+from .._errors import FaninError, FaninIndexError, FaninTypeError, FaninValueError
+
+
+class Axis(NamedTuple):
+    """The indices start, start + step, … (`size` of them) along one axis; an int index leaves no axis behind."""
+
+    start: int
+    step: int
+    size: int
+    dropped: bool = False
+
+    def indices(self):
+        return self.start + self.step * np.arange(self.size)
+
+
+class Block(NamedTuple):
+    """Elements start + Σ i_d·steps[d] in C order of the whole tensor, for every index i below `dims`."""
+
+    start: int
+    dims: tuple
+    steps: tuple
+
+
+@functools.lru_cache(1024)
+def whole(shape):
+    """The axes of all of a shape."""
+    return tuple(Axis(0, 1, dim) for dim in shape)
+
+
+def parse(index, shape):
+    """An index (int, slice, Ellipsis, or a tuple of them) against a shape: one `Axis` per dimension."""
+    items = index if isinstance(index, tuple) else (index,)
+    ellipses = sum(item is Ellipsis for item in items)
+    given = len(items) - ellipses
+    if ellipses > 1:
+        raise FaninIndexError(f"`index` must hold at most one Ellipsis (got {index!r})")
+    if given > len(shape):
+        raise FaninIndexError(f"`index` must have at most {len(shape)} entries for shape {shape} (got {given})")
+    if ellipses:
+        at = next(i for i, item in enumerate(items) if item is Ellipsis)
+        items = items[:at] + (slice(None),) * (len(shape) - given) + items[at + 1:]
+    else:
+        items = items + (slice(None),) * (len(shape) - given)
+    return tuple(_axis(item, dim, axis) for axis, (item, dim) in enumerate(zip(items, shape, strict=True)))
+
+
+def _axis(item, dim, axis):
+    if isinstance(item, slice):
+        try:
+            start, stop, step = item.indices(dim)
+        except TypeError:
+            raise FaninTypeError(f"`index` slices must hold ints or None (got {item!r})") from None
+        except ValueError:
+            raise FaninValueError(f"`index` slices must have a step that is not 0 (got {item!r})") from None
+        return Axis(start, step, len(range(start, stop, step)))
+    try:
+        position = integer("index", item)
+    except FaninError:
+        raise FaninTypeError(f"`index` must be made of ints, slices and Ellipsis (got {item!r})") from None
+    if not -dim <= position < dim:
+        raise FaninIndexError(f"`index` must be within axis {axis} of size {dim} (got {position})")
+    return Axis(position % dim, 1, 1, dropped=True)
+
+
+def result_shape(axes):
+    return tuple(axis.size for axis in axes if not axis.dropped)
+
+
+@functools.lru_cache(1024)
+def block(axes, shape):
+    """The axes as element numbers in C order over `shape`."""
+    strides = [math.prod(shape[d + 1:]) for d in range(len(shape))]
+    start = sum(axis.start * stride for axis, stride in zip(axes, strides, strict=True))
+    kept = [(axis.size, axis.step * stride) for axis, stride in zip(axes, strides, strict=True) if not axis.dropped]
+    return Block(start, tuple(count for count, _ in kept), tuple(step for _, step in kept))
+
+
+@functools.lru_cache(1024)
+def within(axes, origin, shape):
+    """What `axes` select of the box of that shape at `origin`, or None where that is nothing.
+
+    Three tuples: the slices of the selection where that lies, its axes in the whole tensor, and those in the box.
+    """
+    places, whole, own = [], [], []
+    for axis, first, dim in zip(axes, origin, shape, strict=True):
+        entry, leave = (first, first + dim) if axis.step > 0 else (first + dim - 1, first - 1)
+        low = max(0, -((axis.start - entry) // axis.step))  # the first position at or past the box's near side
+        high = min(axis.size, -((axis.start - leave) // axis.step))
+        if low >= high:
+            return None
+        whole.append(axis._replace(start=axis.start + low * axis.step, size=high - low))
+        own.append(whole[-1]._replace(start=whole[-1].start - first))
+        if not axis.dropped:
+            places.append(slice(low, high))
+    return tuple(places), tuple(whole), tuple(own)
+
+
+def boxes(shape, start, count):
+    """Elements start, …, start + count - 1 in C order over `shape` as the axes of the fewest boxes, in order."""
+    stop = start + count
+    while start < stop:
+        inner, d = 1, len(shape)
+        while d and start % (inner * shape[d - 1]) == 0 and start + inner * shape[d - 1] <= stop:
+            d -= 1  # this axis whole, as all after it
+            inner *= shape[d]
+        axes = []
+        if d:
+            length = min(shape[d - 1] - start // inner % shape[d - 1], (stop - start) // inner)
+            axes = [Axis(start // math.prod(shape[e + 1:]) % shape[e], 1, 1, dropped=True) for e in range(d)]
+            axes[-1] = axes[-1]._replace(size=length, dropped=False)
+            inner *= length
+        yield (*axes, *whole(shape[d:]))
+        start += inner

@@ -1,0 +1,173 @@
+"""What is to be drawn, as pure numbers: no key, no array, no backend. Equal schemes on equal specs give equal plans."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._dtypes import real_type
+from .._kernels.samplers import constant, constant_pair
+
+
+class Plan(NamedTuple):
+    """One sampler and its parameters for every element of a shape, perhaps masked.
+
+    Attributes:
+        shape, dtype: of the whole tensor.
+        sampler: the scalar function that makes each number.
+        params: its parameters, in the type that it computes in.
+        mask, mask_params: the function that says of an element's index whether it is drawn or zero, and its parameters.
+        mean, std: of the drawn values, where they are known.
+        fan_in, fan_out: where the scheme uses them.
+    """
+
+    shape: tuple
+    dtype: np.dtype
+    sampler: Any
+    params: tuple
+    mask: Any = None
+    mask_params: tuple = ()
+    mean: Any = None
+    std: float | None = None
+    fan_in: float | None = None
+    fan_out: float | None = None
+
+    @property
+    def storage(self):
+        """The dtype of the numbers that the sampler makes: bit patterns for a constant, else the real parts' type."""
+        if self.sampler is constant or self.sampler is constant_pair:
+            return np.dtype(f"u{min(self.dtype.itemsize, 8)}")
+        return real_type(self.dtype)
+
+    @property
+    def parts(self):
+        """Numbers that make an element: 2 where it is complex, but for complex64 constants."""
+        return self.dtype.itemsize // self.storage.itemsize
+
+    def __repr__(self):
+        return describe(self, self.sampler.__name__)
+
+
+def describe(plan, sampler, *details):
+    """A plan in one line: what is drawn, and the fields that exist."""
+    fields = [f"shape={plan.shape}", f"dtype={plan.dtype.name}", f"sampler={sampler}", *details]
+    if getattr(plan, "mask", None) is not None:
+        fields.append(f"mask={plan.mask.__name__}")
+    for name in ("mean", "std", "fan_in", "fan_out"):
+        value = getattr(plan, name)
+        if value is not None:
+            fields.append(f"{name}={value:.8g}" if isinstance(value, float) else f"{name}={value}")
+    return f"Plan({', '.join(fields)})"
+
+
+class MatrixPlan(NamedTuple):
+    """A random (semi-)orthogonal matrix laid into a tensor.
+
+    `roles` names each axis: r indexes the matrix's rows, c its columns, * is a kernel axis, where all but the centre
+    is zero.
+    """
+
+    shape: tuple
+    dtype: np.dtype
+    roles: str
+    gain: float
+    mean: float = 0.0
+    std: float | None = None
+    fan_in: float | None = None
+    fan_out: float | None = None
+
+    def side(self, role):
+        """The matrix's extent over the axes of one role: its rows (r) or columns (c)."""
+        return math.prod(dim for dim, axis_role in zip(self.shape, self.roles, strict=True) if axis_role == role)
+
+    def __repr__(self):
+        return describe(self, "orthogonal")
+
+
+class ArrayPlan(NamedTuple):
+    """The values of an array, broadcast."""
+
+    shape: tuple
+    dtype: np.dtype
+    array: Any  # a hashable holder of the array: Constant's
+    mean: Any = None
+    std: float | None = None
+    fan_in: float | None = None
+    fan_out: float | None = None
+
+    def __repr__(self):
+        return describe(self, "array")
+
+    def values(self, index_of):
+        """The part of the array at `index_of(d)` along each axis d of the tensor, to be broadcast to the block.
+
+        The tensor itself may be too large even for a view.
+        """
+        value = self.array.value
+        lead = len(self.shape) - value.ndim
+        return value[tuple(index_of(lead + d, dim == 1) for d, dim in enumerate(value.shape))]
+
+
+class BlocksPlan(NamedTuple):
+    """Plans side by side along an axis, each for its block's own shape. `mean` and `std` are those of all values."""
+
+    shape: tuple
+    dtype: np.dtype
+    axis: int
+    plans: tuple
+    mean: Any = None
+    std: float | None = None
+    fan_in: float | None = None
+    fan_out: float | None = None
+
+    def leaves(self, origin=None, path=()):
+        """A `Leaf` for each plan in here that has no plans inside."""
+        origin = origin or (0,) * len(self.shape)
+        for number, plan in enumerate(self.plans):
+            if isinstance(plan, BlocksPlan):
+                yield from plan.leaves(origin, (*path, number))
+            else:
+                yield Leaf(plan, origin, (*path, number))
+            origin = tuple(at + plan.shape[d] * (d == self.axis) for d, at in enumerate(origin))
+
+    def __repr__(self):
+        return describe(self, "blocks", f"axis={self.axis}", f"plans={list(self.plans)}")
+
+
+class Leaf(NamedTuple):
+    """A plan, the index in the whole tensor of its element 0, and the numbers of the blocks that it lies in."""
+
+    plan: Any
+    origin: tuple
+    path: tuple
+
+    @property
+    def keeps_numbers(self):
+        """Whether each element depends on its own words only, which are then those of its number in the whole."""
+        return isinstance(self.plan, Plan) and self.plan.mask is None
+
+
+def mixture(plans):
+    """(mean, std) of all values of some plans together, each None where it is not known."""
+    moments = [(math.prod(plan.shape), plan.mean, plan.std) for plan in plans if 0 not in plan.shape]
+    if len({moment[1:] for moment in moments}) == 1:
+        return moments[0][1:]
+    if not moments or any(mean is None for _, mean, _ in moments):
+        return None, None
+    size = sum(count for count, _, _ in moments)
+    mean = sum(count / size * mean for count, mean, _ in moments)
+    if not np.isfinite(mean):
+        return None, None
+    if any(std is None for _, _, std in moments):
+        return mean, None
+    std = math.sqrt(sum(count / size * (std * std + abs(here - mean) ** 2) for count, here, std in moments))
+    return mean, std if math.isfinite(std) else None
+
+
+def is_elementwise(plan):
+    """Whether any range of the plan's elements can be made alone (`materialize_range`), in constant memory."""
+    if isinstance(plan, BlocksPlan):
+        return all(map(is_elementwise, plan.plans))
+    return not isinstance(plan, MatrixPlan)

@@ -1,0 +1,174 @@
+"""`TensorSpec`: what a scheme's `plan` is given, and the ways in which it says what to draw."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._checks import real
+from .._checks import shape as check_shape
+from .._dtypes import (
+    COMPLEX,
+    FLOATING,
+    as_dtype,
+    computing_type,
+    is_complex,
+    is_floating,
+    largest_at_most,
+    real_type,
+    smallest_at_least,
+)
+from .._errors import FaninTypeError, FaninValueError
+from .._kernels.samplers import constant, constant_pair
+from .fans import Fans, compute_fans
+from .plan import BlocksPlan, MatrixPlan, Plan, mixture
+from .sampler_check import check_sampler
+
+if TYPE_CHECKING:
+    from .._types import DType, Shape
+
+
+class TensorSpec:
+    """What `Initializer.plan` is given: a shape and a dtype, ways to ask for fans, and ways to say what to draw.
+
+    Args:
+        shape: an int or a sequence of ints >= 0.
+        dtype: anything that fanin takes for a dtype; a `numpy.dtype` afterwards.
+
+    >>> spec = TensorSpec((64, 32, 3, 3))
+    >>> spec.fans()
+    Fans(fan_in=288, fan_out=576)
+    """
+
+    __slots__ = ("_fans", "dtype", "shape")
+
+    def __init__(self, shape: Shape, dtype: DType = "float32") -> None:
+        self.shape = check_shape(shape)
+        self.dtype = as_dtype(dtype)
+        self._fans: tuple = (None, None)
+
+    def __repr__(self):
+        return f"TensorSpec({self.shape}, {self.dtype.name!r})"
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def is_complex(self) -> bool:
+        return is_complex(self.dtype)
+
+    @property
+    def computing_type(self):
+        """float32, or float64 for float64 and complex128: what parameters are rounded to."""
+        return computing_type(self.dtype)
+
+    def fans(self, layout: str = "oi*", groups: int = 1, transposed: bool = False) -> Fans:
+        """(fan_in, fan_out) of this shape; the plan made of this spec reports them."""
+        self._fans = fans = compute_fans(self.shape, layout, groups, transposed)
+        return fans
+
+    def given_fans(self, fan_in, fan_out):
+        """Fans that the caller set, reported as those of `fans` are."""
+        self._fans = Fans(fan_in, fan_out)
+        return self._fans
+
+    def require_floating(self, scheme):
+        """Refuse integer and bool dtypes for a scheme that draws random numbers."""
+        if not is_floating(self.dtype):
+            raise FaninTypeError(f"`dtype` must be a floating-point or complex type for {scheme} (got "
+                                 f"{self.dtype.name}): one of {', '.join(FLOATING + COMPLEX)}")
+
+    def draw(self, sampler: Callable[..., Any], *params: float, mean: float | None = None, std: float | None = None,
+             mask: Any = None, mask_params: tuple = ()) -> Plan:
+        """A plan that draws every element with `sampler`, a function marked with `fanin.sampler`.
+
+        Args:
+            sampler: the function; it gets u (see `fanin.sampler`) and `params`.
+            params: real numbers, rounded once to the computing type; finite.
+            mean, std: of what it draws, for `describe`, if they are known.
+            mask, mask_params: fanin's own way to draw some of the elements only.
+
+        Raises:
+            FaninTypeError: not a sampler, an integer dtype, or a complex dtype for a sampler of real numbers.
+            FaninValueError: a parameter that is not finite in the computing type.
+        """
+        takes = getattr(sampler, "takes", None)
+        if takes is None:
+            raise FaninTypeError(f"`sampler` must be a function marked with @fanin.sampler (got {sampler!r})")
+        self.require_floating(sampler.__name__)
+        if self.is_complex and takes != "pair":
+            raise FaninTypeError(f"`dtype` must be real for the sampler {sampler.__name__}, which makes real numbers "
+                                 f"(got {self.dtype.name})")
+        rounded = self._round(sampler, params)
+        if takes == "u":
+            check_sampler(sampler, self.computing_type, rounded)
+        return Plan(self.shape, self.dtype, sampler, rounded, mask, tuple(map(np.uint64, mask_params)), mean, std,
+                    *self._fans)
+
+    def _round(self, sampler, params):
+        number = self.computing_type
+        with np.errstate(over="ignore"):
+            rounded = tuple(number(real("params", param)) for param in params)
+        for given, value in zip(params, rounded, strict=True):
+            if not math.isfinite(value):
+                raise FaninValueError(f"`params` of {sampler.__name__} must be finite in {np.dtype(number).name} "
+                                      f"(got {given!r})")
+        return rounded
+
+    def fill(self, value, *, std=0.0, mean=None, mask=None, mask_params=(), name="value"):
+        """A plan that puts one value everywhere, or where `mask` says so. Any dtype; refuses what it can't hold.
+
+        `name` is that of the scheme's parameter, for the message.
+        """
+        stored = cast(value, self.dtype, name)
+        if self.dtype.itemsize == 16:
+            pattern, sampler = tuple(stored.reshape(1).view(np.uint64)), constant_pair
+        else:
+            pattern, sampler = tuple(stored.reshape(1).view(f"u{self.dtype.itemsize}")), constant
+        return Plan(self.shape, self.dtype, sampler, pattern, mask, tuple(map(np.uint64, mask_params)), mean, std,
+                    *self._fans)
+
+    def orthogonal(self, roles, gain, std):
+        """A plan for a random orthogonal matrix; `roles` as in `MatrixPlan`."""
+        return MatrixPlan(self.shape, self.dtype, roles, gain, 0.0, std, *self._fans)
+
+    def blocks(self, axis, plans):
+        """A plan of plans side by side along an axis, each for its block's shape; they fill this one."""
+        kept = [plan for plan in plans if 0 not in plan.shape]
+        fans = (next(iter(values)) if len(values) == 1 else None
+                for values in ({getattr(plan, fan) for plan in kept} for fan in ("fan_in", "fan_out")))
+        return BlocksPlan(self.shape, self.dtype, axis, tuple(plans), *mixture(plans), *fans)
+
+    def inside(self, lower, upper):
+        """The dtype's smallest value >= lower and largest <= upper, in the computing type; ValueError if none."""
+        dtype = real_type(self.dtype)
+        smallest, largest = smallest_at_least(lower, dtype), largest_at_most(upper, dtype)
+        if smallest > largest:
+            raise FaninValueError(f"the bounds must hold a value of {self.dtype.name} (none lies in [{lower!r}, "
+                                  f"{upper!r}]): use a wider dtype or wider bounds")
+        return smallest, largest
+
+
+def cast(value, dtype, name="value"):
+    """A scalar or an array in `dtype`; FaninValueError where the dtype can't hold a value, NaN and infinities kept."""
+    value = np.asarray(value)
+    with np.errstate(all="ignore"):
+        stored = value.astype(dtype) if dtype.kind == "c" or value.dtype.kind != "c" else None
+    if dtype.kind in "iub":
+        kept = stored is not None and bool(np.all(stored == value))
+        rule = f"must be a value that {dtype.name} holds exactly"
+    else:
+        kept = stored is not None and bool(np.all(np.isfinite(stored) | ~np.isfinite(value)))
+        rule = f"must be real and within the range of {dtype.name}" if dtype.kind != "c" else \
+            f"must be within the range of {dtype.name}"
+    if not kept:
+        raise FaninValueError(f"`{name}` {rule} (got {value.tolist()!r})" if value.size < 9 else f"`{name}` {rule}")
+    return stored

@@ -1,0 +1,113 @@
+"""torch modules as a description of a model: `package.module:name` or `path/to/file.py:name`, built on the meta device.
+
+The code that is named is run, as `python -m` would run it; on meta no weight takes memory.
+"""
+
+import contextlib
+import importlib
+import os
+import re
+import sys
+import types
+
+from ..._errors import FaninError, FaninValueError
+from .spec import listed, of_parameters
+
+_DOTTED = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
+_REFERENCE = re.compile(rf"(.*\.py|{_DOTTED}):{_DOTTED}")
+
+
+def is_reference(source):
+    return _REFERENCE.fullmatch(source) is not None
+
+
+def read_module(source):
+    """The `Spec` of the module that a reference names."""
+    importlib.import_module("fanin.torch")  # before any code of the user's runs: it says so if torch is missing
+    module = _build(source)
+    try:
+        return of_module(module)
+    except FaninError as error:
+        raise type(error)(f"{source}: {error}") from None
+
+
+def of_module(module):
+    """The tensors of a module's checkpoint: parameters and persistent buffers, ties once, with their layers."""
+    from ...torch import parameters
+
+    return of_parameters(parameters(module, buffers=True), _notes(module))
+
+
+def _build(source):
+    import torch
+
+    place, _, name = source.rpartition(":")
+    with _imported(source, place) as found:
+        for part in name.split("."):
+            if not hasattr(found, part):
+                raise FaninValueError(f"{source}: {place} must have {name!r} (it has no {part!r})")
+            found = getattr(found, part)
+        if isinstance(found, torch.nn.Module):
+            return found
+        if not callable(found):
+            raise FaninValueError(f"{source}: must be a torch.nn.Module, or a function without arguments that returns "
+                                  f"one (got {found!r:.100})")
+        with _reported(f"{source}: calling it, under torch.device('meta'),"), torch.device("meta"):
+            module = found()
+    if not isinstance(module, torch.nn.Module):
+        raise FaninValueError(f"{source}: must return a torch.nn.Module (got {module!r:.100}, a "
+                              f"{type(module).__name__})")
+    return module
+
+
+@contextlib.contextmanager
+def _reported(what):
+    try:
+        yield
+    except (Exception, SystemExit) as error:  # a script may end itself
+        raise FaninValueError(f"{what} raised {type(error).__name__}: {error}") from error
+
+
+@contextlib.contextmanager
+def _imported(source, place):
+    """The module; the folder of a file, or else the current one, is where it looks for imports first."""
+    is_file = place.endswith(".py")
+    if is_file and not os.path.isfile(place):
+        raise FaninValueError(f"{source}: No such file: {place}")
+    folder, name = os.path.dirname(os.path.abspath(place)) if is_file else os.getcwd(), place
+    if is_file:
+        name = os.path.basename(place).removesuffix(".py")
+        while name in sys.modules:  # a file may be called as a module that others need
+            name += "_"
+    sys.path.insert(0, folder)
+    importlib.invalidate_caches()
+    try:
+        with _reported(f"{source}: importing {place}"):
+            module = _run(name, place) if is_file else importlib.import_module(name)
+        yield module
+    finally:
+        if is_file:
+            sys.modules.pop(name, None)
+        with contextlib.suppress(ValueError):  # the code may have taken it out
+            sys.path.remove(folder)
+
+
+def _run(name, path):
+    module = sys.modules[name] = types.ModuleType(name)  # dataclasses look there
+    module.__file__ = path
+    with open(path, "rb") as file:
+        exec(compile(file.read(), path, "exec"), vars(module))
+    return module
+
+
+def _notes(module):
+    """What the module's own state dict has otherwise."""
+    state = module.state_dict(keep_vars=True)
+    extra = [name for name in state if name.rpartition(".")[2] == "_extra_state"]
+    if extra:
+        yield f"left out what is no tensor: {listed(extra)}"
+    parametrized = sorted({re.sub(r"(^|\.)parametrizations\.(.*)\.original\d*$", r"\1\2", name) for name in state
+                           if re.search(r"(^|\.)parametrizations\..*\.original\d*$", name)})
+    if parametrized:
+        yield f"parametrized tensors are written as plain ones, to be loaded before parametrization: " \
+              f"{listed(parametrized)}"

@@ -1,0 +1,71 @@
+"""The place to write to: what may stand there already, what is removed, and what may not stand beside it."""
+
+import contextlib
+import os
+import re
+import shutil
+
+from ..._errors import FaninRuntimeError, FaninValueError
+from .staging import sync_folder
+from .writer import holds, is_written
+
+# What `from_pretrained` looks for: the files of a partition, and a single file, which it prefers.
+_MODEL_FILE = re.compile(r"model(-\d{5,}-of-\d{5,})?\.safetensors")
+
+
+def check_target(path, folder):
+    """The absolute path to write to, links followed; `folder` says whether it is to be a folder of files."""
+    path = os.path.realpath(path)
+    if os.path.exists(path):
+        if folder and not os.path.isdir(path):
+            raise FaninValueError(f"`output` must be a folder for several files ({path} is a file)")
+        if not folder and not os.path.isfile(path):
+            raise FaninValueError(f"`output` must be a file's name ({path} is {_kind(path)})")
+    parent = path if folder and os.path.isdir(path) else os.path.dirname(path)
+    if not os.path.isdir(parent):
+        raise FaninValueError(f"`output` must be in a folder that exists ({parent} does not)")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise FaninValueError(f"`output` must be in a folder that may be written to ({parent} may not)")
+    return path
+
+
+def _kind(path):
+    return "a folder" if os.path.isdir(path) else "a device or a pipe"
+
+
+def is_model_file(name):
+    """Whether a loader would take a file of this name for a model or a part of one."""
+    return bool(_MODEL_FILE.fullmatch(name))
+
+
+def check_neighbours(folder, written, other):
+    """Refuse a folder with files of another checkpoint, which a reader would mix with this one's.
+
+    Args:
+        folder: it need not exist.
+        written: the names of the files that this run writes, or replaces.
+        other: name -> the `File` that another run of the same command writes, or None for a name of no such file.
+    """
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        if is_model_file(name) and name not in written:
+            file = other(name)
+            if file is None or not is_written(file):
+                raise FaninValueError(f"{folder} must hold no other checkpoint's files ({name} is no part of what this "
+                                      "command makes: its model, rules, seed, number of files or version of fanin "
+                                      "differ): remove it, or choose another folder")
+
+
+def check_space(folder, needed):
+    """Refuse what is too large for the disk."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise FaninRuntimeError(f"{folder} must have {needed} bytes free ({free} are): choose another folder, or write "
+                                "fewer tensors with --shard")
+
+
+def remove_stale_index(path, text, replaced):
+    """Remove an index that is not this run's, or lists files that will be replaced: no reader sees a mixture."""
+    if os.path.lexists(path) and (replaced or not holds(path, text)):
+        with contextlib.suppress(FileNotFoundError):  # another part's run was quicker
+            os.unlink(path)
+        sync_folder(os.path.dirname(path))

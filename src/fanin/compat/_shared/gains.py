@@ -1,0 +1,38 @@
+"""Gains: the factor by which the nonlinearity after a layer scales the std of the layer's weights."""
+
+import math
+
+from ..._errors import FaninValueError
+
+CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
+TRANSPOSED = ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+_OTHERS = {"tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": 3.0 / 4}
+
+# What each system's calculate_gain knows; 1 for all that _OTHERS and leaky_relu don't cover.
+TORCH03 = ("linear", *CONVOLUTIONS, *TRANSPOSED, "sigmoid", "tanh", "relu", "leaky_relu")
+TORCH = (*TORCH03, "selu")
+FLINT = tuple(name for name in TORCH if name not in TRANSPOSED)
+
+
+def leaky_gain(slope):
+    """√(2/(1 + slope²)), the gain of a leaky rectifier."""
+    return math.sqrt(2.0 / (1 + slope**2))
+
+
+def gain(nonlinearity, slope, known, name="param", error=FaninValueError):
+    """The gain of one of the `known` nonlinearities; `slope` is leaky_relu's, 0.01 if None, and called `name`.
+
+    Raises:
+        error: an unknown nonlinearity. FaninValueError: a slope that is not an int or float.
+    """
+    if nonlinearity not in known:
+        raise error(f"`nonlinearity` must be one of {', '.join(known)} (got {nonlinearity!r}): use the gain of the "
+                    "nearest, or 'linear'")
+    if nonlinearity != "leaky_relu":
+        return _OTHERS.get(nonlinearity, 1)
+    if slope is None:
+        return leaky_gain(0.01)
+    if isinstance(slope, bool) or not isinstance(slope, (int, float)) or not math.isfinite(slope):
+        raise FaninValueError(f"`{name}`, the negative slope, must be a finite int or float (got {slope!r}, a "
+                              f"{type(slope).__name__})")
+    return leaky_gain(slope)
