@@ -148,7 +148,7 @@ def test_every_source_file_counts(site):
 def test_a_read_only_machine_is_no_obstacle(site, tmp_path, expected):
     """Where compiled code can be kept nowhere it is made anew, and one warning says so and what to do."""
     # Root may write anywhere; a file where a folder would have to be stops it too.
-    for blocked in (site / "fanin" / "backends" / "__pycache__", tmp_path / "home"):
+    for blocked in (site / "fanin" / "_backends" / "__pycache__", tmp_path / "home"):
         blocked.write_text("")
     found, warned, where = json.loads(run("""
         with warnings.catch_warnings(record=True) as caught:
