@@ -8,7 +8,7 @@ import numpy as np
 import fanin
 from fanin._drawing.execute import materialize_range
 from fanin._kernels.samplers import word
-from fanin._plans.plan import Plan
+from fanin._plans.plan import SamplerPlan
 from fanin._seeding import Key
 
 from .libraries import MKL, jax, jax_work, scheme_work, torch
@@ -58,7 +58,7 @@ def _rows(n):
 
 def _limits(memory, n):
     single, words = memory.view(np.float32), memory.view(np.uint32)
-    plan, key, tensor = Plan((n,), words.dtype, word, ()), Key(1, 1), _tensor(single)
+    plan, key, tensor = SamplerPlan((n,), words.dtype, word, ()), Key(1, 1), _tensor(single)
     yield Row("plain fill, float32", n, _works(numpy=lambda: single.fill(1.0),
                                                torch=torch and (lambda: tensor.fill_(1.0))))
     yield Row("raw words, uint32", n, _works(fanin=lambda: materialize_range(plan, key, 0, words),

@@ -1,34 +1,40 @@
 """Element types: what may be asked for, what it is computed in, and which values of it lie inside two bounds."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ._errors import FaninTypeError, FaninValueError
+
+if TYPE_CHECKING:
+    from ._types import DType
 
 FLOATING = ("float16", "bfloat16", "float32", "float64")
 COMPLEX = ("complex64", "complex128")
 WHOLE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
 # A half type is computed in float32 and rounded once; a complex type in the type of its parts.
-_COMPUTING = {"float64": np.float64, "complex128": np.float64}
-_KNOWN = {}
+_COMPUTING: dict[str, type[np.float64]] = {"float64": np.float64, "complex128": np.float64}
+_KNOWN: dict[Any, np.dtype[Any]] = {}
 
 
-def as_dtype(dtype):
+def as_dtype(dtype: DType) -> np.dtype[Any]:
     """A numpy dtype from a name, a numpy or ml_dtypes type, or a torch, JAX or CuPy dtype."""
     try:
         return _KNOWN[dtype]
     except (KeyError, TypeError):
         pass
     if isinstance(dtype, str):
-        name = dtype.removeprefix("torch.")
+        name: str | None = dtype.removeprefix("torch.")
     elif type(dtype).__module__.split(".")[0] == "torch":
         name = str(dtype).removeprefix("torch.")
     else:
         name = None
     if name == "bfloat16":
-        found = bfloat16()
+        found: np.dtype[Any] | None = bfloat16()
     else:
         try:
             found = np.dtype(dtype if name is None else name)
@@ -44,7 +50,7 @@ def as_dtype(dtype):
     return found
 
 
-def is_known(dtype):
+def is_known(dtype: np.dtype[Any]) -> bool:
     """Whether fanin writes arrays of this numpy dtype."""
     if dtype not in _KNOWN:
         try:
@@ -54,43 +60,45 @@ def is_known(dtype):
     return True
 
 
-def bfloat16():
+def bfloat16() -> np.dtype[Any]:
+    """ml_dtypes' bfloat16 as a numpy dtype."""
     import ml_dtypes  # 10 ms that most imports of fanin need not pay
 
     return np.dtype(ml_dtypes.bfloat16)
 
 
-def is_complex(dtype):
+def is_complex(dtype: np.dtype[Any]) -> bool:
+    """Whether elements have an imaginary part."""
     return dtype.kind == "c"
 
 
-def is_floating(dtype):
+def is_floating(dtype: np.dtype[Any]) -> bool:
     """Whether random values can be drawn in this dtype: real and complex floating-point types."""
     return dtype.name in FLOATING or dtype.kind == "c"
 
 
-def computing_type(dtype):
+def computing_type(dtype: np.dtype[Any]) -> type[np.float32] | type[np.float64]:
     """float32, or float64 for 8-byte reals and complex128: the type that parameters are rounded to and sums are in."""
     return _COMPUTING.get(dtype.name, np.float32)
 
 
-def real_type(dtype):
+def real_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype of the numbers that an array of `dtype` is made of: the parts' type when complex."""
     return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
 
 
-def largest(dtype):
+def largest(dtype: np.dtype[Any]) -> float:
     """The largest finite value of a floating-point dtype, as a float."""
     if dtype.name == "bfloat16":
         return 255 / 128 * 2.0**127
     return float(np.finfo(real_type(dtype)).max)
 
 
-def _neighbour(value, dtype, direction):
+def _neighbour(value: Any, dtype: np.dtype[Any], direction: float) -> Any:
     return np.nextafter(value, np.array(direction, dtype))
 
 
-def smallest_at_least(bound, dtype):
+def smallest_at_least(bound: float, dtype: np.dtype[Any]) -> float:
     """The smallest value of a real floating dtype that is >= the float `bound`, as a float."""
     with np.errstate(over="ignore"):
         value = np.array(bound, np.float64).astype(dtype)
@@ -99,7 +107,7 @@ def smallest_at_least(bound, dtype):
     return float(value)
 
 
-def largest_at_most(bound, dtype):
+def largest_at_most(bound: float, dtype: np.dtype[Any]) -> float:
     """The largest value of a real floating dtype that is <= the float `bound`, as a float."""
     with np.errstate(over="ignore"):
         value = np.array(bound, np.float64).astype(dtype)
@@ -108,7 +116,7 @@ def largest_at_most(bound, dtype):
     return float(value)
 
 
-def largest_below(bound, dtype):
+def largest_below(bound: float, dtype: np.dtype[Any]) -> float:
     """The largest value of a real floating dtype that is < the float `bound`, as a float."""
     value = largest_at_most(bound, dtype)
     if value == bound:
@@ -116,7 +124,7 @@ def largest_below(bound, dtype):
     return value
 
 
-def check_range(what, low, high, dtype):
+def check_range(what: str, low: float, high: float, dtype: np.dtype[Any]) -> None:
     """Refuse a draw whose extreme values `low` and `high` leave the finite range of `dtype`."""
     limit = largest(dtype)
     for value in (low, high):

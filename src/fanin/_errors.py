@@ -1,10 +1,17 @@
 """Exceptions. Each derives from `FaninError` and from the builtin that a user would expect to catch."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class FaninError(Exception):
     """The base of every exception that fanin raises on purpose. Its message is one line."""
 
-    def __init__(self, message):
+    def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split("\n")))  # the repr of an array has line breaks
 
 
@@ -39,7 +46,7 @@ class FaninImportError(FaninRuntimeError, ImportError):
 class FaninKeyError(FaninError, KeyError):
     """A name that nothing is registered under."""
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.args[0]  # KeyError would print the message's repr, in quotes
 
 
@@ -47,22 +54,23 @@ for _exported in (FaninError, *FaninError.__subclasses__(), FaninImportError):
     _exported.__module__ = "fanin"  # where users catch them, and what a traceback should show
 
 
-def missing_dependency(feature, package, extra):
+def missing_dependency(feature: str, package: str, extra: str) -> FaninImportError:
     """The error for an optional package that is not installed; `extra` of fanin's installs it."""
     return FaninImportError(f"{feature} needs {package}, which is not installed: pip install 'fanin[{extra}]'")
 
 
-def listed(names, at_most=20):
+def listed(names: Iterable[object], at_most: int = 20) -> str:
     """The first names, with commas, and how many more there are: for messages of one line.
 
     >>> listed(["a", "b", "c"], at_most=2)
     'a, b and 1 more'
     """
-    names = list(map(str, names))
-    return ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "")
+    texts = list(map(str, names))
+    more = f" and {len(texts) - at_most} more" if len(texts) > at_most else ""
+    return ", ".join(texts[:at_most]) + more
 
 
-def did_you_mean(name, known):
+def did_you_mean(name: object, known: Iterable[str]) -> str:
     """A sentence that names close matches, or the way to list what there is."""
     import difflib  # only for messages
 

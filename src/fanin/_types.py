@@ -1,6 +1,6 @@
 """Names for what arguments may be: for type checkers and readers, never imported when fanin runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import EllipsisType
 from typing import Any, SupportsIndex, TypeAlias
 
@@ -15,4 +15,6 @@ Device: TypeAlias = str | Any  # a name, or a torch.device
 Seed: TypeAlias = SupportsIndex | Stream
 Item: TypeAlias = SupportsIndex | slice | EllipsisType
 Index: TypeAlias = Item | tuple[Item, ...]
+Dims: TypeAlias = tuple[int, ...]  # a shape that has been checked
+Sampler: TypeAlias = Callable[..., Any]  # of u or of words, and of a plan's parameters
 Array: TypeAlias = np.ndarray[Any, Any]

@@ -12,7 +12,7 @@ from ._drawing import arrays
 from ._drawing.execute import materialize_range
 from ._errors import FaninValueError
 from ._kernels.samplers import word
-from ._plans.plan import Plan
+from ._plans.plan import SamplerPlan
 from ._seeding import STREAM_VERSION as STREAM_VERSION
 from ._seeding import Key as Key
 from ._seeding import Stream as Stream
@@ -52,6 +52,6 @@ def words(seed: Seed | None = None, name: str | None = None, start: int = 0, cou
         raise FaninValueError(f"`start` + `count` must be at most 2**61 (got {start + count})")
     source, name, device = check_source(seed), check_name(name), check_device(device)
     out, view = arrays.new((count,), np.dtype(np.uint32), device)
-    plan = Plan((WORDS,), view.dtype, word, ())
+    plan = SamplerPlan((WORDS,), view.dtype, word, ())
     materialize_range(plan, take_key(source, name), start, view, device)
     return out

@@ -11,7 +11,7 @@ import numpy as np
 import fanin
 from fanin import Constant, Dirac, Eye, Initializer, Normal, Sparse, TruncatedNormal, Uniform
 from fanin._kernels.samplers import word
-from fanin._plans.plan import Plan
+from fanin._plans.plan import SamplerPlan
 from fanin._seeding import Key
 from fanin.math import fma, log
 from fanin.stream import stream_id
@@ -25,7 +25,7 @@ FAR = 2**35  # numbers: blocks beyond 2**32
 class Window(NamedTuple):
     """Elements start … start + count of the plan; `shift` says by how many numbers `out` misses a multiple of 256."""
 
-    plan: Plan
+    plan: SamplerPlan
     start: int
     count: int
     shift: int
@@ -76,7 +76,7 @@ def _cases():
         for dtype in dtypes:
             plan = scheme.describe((2**37,), dtype)
             found[f"{label}-{dtype}"] = _windows(plan, FAR + 5, plan)
-    words = Plan((2**37,), np.dtype(np.uint32), word, ())
+    words = SamplerPlan((2**37,), np.dtype(np.uint32), word, ())
     found["word-uint32"] = _windows(words, FAR + 5, words)
     for label, (scheme, dtypes, small, large, place) in MASKED.items():
         for dtype in dtypes:

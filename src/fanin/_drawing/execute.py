@@ -6,7 +6,7 @@ import numpy as np
 
 from .._backends import get_backend
 from .._plans import indexing
-from .._plans.plan import ArrayPlan, BlocksPlan, MatrixPlan, Plan
+from .._plans.plan import ArrayPlan, BlocksPlan, MatrixPlan, SamplerPlan
 from .haar_device import algebra_of
 from .matrix import write_device_matrix, write_matrix
 
@@ -58,7 +58,7 @@ def _materialize_blocks(plan, key, device, out, axes):
         inside = indexing.within(axes, leaf.origin, leaf.plan.shape)
         if inside is not None:
             found.append((leaf, *inside))
-            if isinstance(leaf.plan, Plan) and leaf.plan.sampler.takes == "u":
+            if isinstance(leaf.plan, SamplerPlan) and leaf.plan.sampler.takes == "u":
                 # a user's code may not compile, and that must show before the first block is written
                 get_backend(device).fill(leaf.plan, key, _emptied(out), indexing.Block(0, (0,), (1,)))
     for leaf, places, in_whole, in_leaf in found:
@@ -86,7 +86,7 @@ def materialize_range(plan, key, start, out, device="cpu"):
     """
     if out.size == 0:
         return
-    if isinstance(plan, Plan):
+    if isinstance(plan, SamplerPlan):
         get_backend(device).fill(plan, key, out, indexing.Block(start, out.shape, (1,)))
         return
     done = 0

@@ -1,5 +1,8 @@
 """Fans: how many inputs and outputs a weight of some shape connects. Pure arithmetic; all rank errors live here."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from .._checks import flag, integer
@@ -13,7 +16,7 @@ class Fans(NamedTuple):
     fan_out: float
 
 
-def check_layout(layout):
+def check_layout(layout: str) -> str:
     """A layout is a string of roles, one letter an axis: o out, i in, b batch, * all kernel axes (at most once)."""
     if not isinstance(layout, str):
         raise FaninTypeError(f"`layout` must be a string such as 'oi*' (got {layout!r})")
@@ -23,16 +26,17 @@ def check_layout(layout):
     return layout
 
 
-def roles(layout, rank):
+def roles(layout: str, rank: int) -> str:
     """One letter for each of `rank` axes, the `*` of the layout spread over the kernel axes."""
     named = len(layout) - layout.count("*")
     if rank < named or (rank > named and "*" not in layout):
-        raise FaninValueError(f"`shape` must have {'at least ' if '*' in layout else ''}{named} dimensions for "
+        least = "at least " if "*" in layout else ""
+        raise FaninValueError(f"`shape` must have {least}{named} dimensions for "
                               f"layout {layout!r} (got rank {rank})")
     return layout.replace("*", "*" * (rank - named))
 
 
-def compute_fans(shape, layout="oi*", groups=1, transposed=False):
+def compute_fans(shape: Sequence[int], layout: str = "oi*", groups: int = 1, transposed: bool = False) -> Fans:
     """fan_in = product of the i axes times the kernel, fan_out = product of the o axes times the kernel.
 
     `groups` divides fan_out, or fan_in when `transposed`: a grouped convolution's weight is (out, in/groups, *kernel),
@@ -60,5 +64,6 @@ def compute_fans(shape, layout="oi*", groups=1, transposed=False):
     return Fans(size["i"] * size["*"], size["o"] * size["*"])
 
 
-def check_groups(groups):
+def check_groups(groups: int) -> int:
+    """The groups of a convolution: an int >= 1."""
     return integer("groups", groups, minimum=1)

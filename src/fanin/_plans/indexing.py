@@ -1,13 +1,19 @@
 """Which elements of a tensor a shard holds: numpy's basic indexing on shapes that need not exist in memory."""
 
+from __future__ import annotations
+
 import functools
 import math
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
 from .._checks import integer
 from .._errors import FaninError, FaninIndexError, FaninTypeError, FaninValueError
+
+if TYPE_CHECKING:
+    from .._types import Array, Dims, Index, Item
 
 
 class Axis(NamedTuple):
@@ -18,7 +24,8 @@ class Axis(NamedTuple):
     size: int
     dropped: bool = False
 
-    def indices(self):
+    def indices(self) -> Array:
+        """All of them, as an array."""
         return self.start + self.step * np.arange(self.size)
 
 
@@ -26,17 +33,20 @@ class Block(NamedTuple):
     """Elements start + Σ i_d·steps[d] in C order of the whole tensor, for every index i below `dims`."""
 
     start: int
-    dims: tuple
-    steps: tuple
+    dims: Dims
+    steps: Dims
+
+
+Axes: TypeAlias = tuple[Axis, ...]
 
 
 @functools.lru_cache(1024)
-def whole(shape):
+def whole(shape: Dims) -> Axes:
     """The axes of all of a shape."""
     return tuple(Axis(0, 1, dim) for dim in shape)
 
 
-def parse(index, shape):
+def parse(index: Index, shape: Dims) -> Axes:
     """An index (int, slice, Ellipsis, or a tuple of them) against a shape: one `Axis` per dimension."""
     items = index if isinstance(index, tuple) else (index,)
     ellipses = sum(item is Ellipsis for item in items)
@@ -53,7 +63,7 @@ def parse(index, shape):
     return tuple(_axis(item, dim, axis) for axis, (item, dim) in enumerate(zip(items, shape, strict=True)))
 
 
-def _axis(item, dim, axis):
+def _axis(item: Item, dim: int, axis: int) -> Axis:
     if isinstance(item, slice):
         try:
             start, stop, step = item.indices(dim)
@@ -71,12 +81,13 @@ def _axis(item, dim, axis):
     return Axis(position % dim, 1, 1, dropped=True)
 
 
-def result_shape(axes):
+def result_shape(axes: Axes) -> Dims:
+    """The shape of what the axes select."""
     return tuple(axis.size for axis in axes if not axis.dropped)
 
 
 @functools.lru_cache(1024)
-def block(axes, shape):
+def block(axes: Axes, shape: Dims) -> Block:
     """The axes as element numbers in C order over `shape`."""
     strides = [math.prod(shape[d + 1:]) for d in range(len(shape))]
     start = sum(axis.start * stride for axis, stride in zip(axes, strides, strict=True))
@@ -85,26 +96,29 @@ def block(axes, shape):
 
 
 @functools.lru_cache(1024)
-def within(axes, origin, shape):
+def within(axes: Axes, origin: Dims, shape: Dims) -> tuple[tuple[slice, ...], Axes, Axes] | None:
     """What `axes` select of the box of that shape at `origin`, or None where that is nothing.
 
     Three tuples: the slices of the selection where that lies, its axes in the whole tensor, and those in the box.
     """
-    places, whole, own = [], [], []
+    places: list[slice] = []
+    selected: list[Axis] = []
+    own: list[Axis] = []
     for axis, first, dim in zip(axes, origin, shape, strict=True):
         entry, leave = (first, first + dim) if axis.step > 0 else (first + dim - 1, first - 1)
         low = max(0, -((axis.start - entry) // axis.step))  # the first position at or past the box's near side
         high = min(axis.size, -((axis.start - leave) // axis.step))
         if low >= high:
             return None
-        whole.append(axis._replace(start=axis.start + low * axis.step, size=high - low))
-        own.append(whole[-1]._replace(start=whole[-1].start - first))
+        part = axis._replace(start=axis.start + low * axis.step, size=high - low)
+        selected.append(part)
+        own.append(part._replace(start=part.start - first))
         if not axis.dropped:
             places.append(slice(low, high))
-    return tuple(places), tuple(whole), tuple(own)
+    return tuple(places), tuple(selected), tuple(own)
 
 
-def boxes(shape, start, count):
+def boxes(shape: Dims, start: int, count: int) -> Iterator[Axes]:
     """Elements start, …, start + count - 1 in C order over `shape` as the axes of the fewest boxes, in order."""
     stop = start + count
     while start < stop:
@@ -112,7 +126,7 @@ def boxes(shape, start, count):
         while d and start % (inner * shape[d - 1]) == 0 and start + inner * shape[d - 1] <= stop:
             d -= 1  # this axis whole, as all after it
             inner *= shape[d]
-        axes = []
+        axes: list[Axis] = []
         if d:
             length = min(shape[d - 1] - start // inner % shape[d - 1], (stop - start) // inner)
             axes = [Axis(start // math.prod(shape[e + 1:]) % shape[e], 1, 1, dropped=True) for e in range(d)]

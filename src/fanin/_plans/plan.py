@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from .._dtypes import real_type
 from .._kernels.samplers import constant, constant_pair
 
+if TYPE_CHECKING:
+    from .._types import Array, Dims
 
-class Plan(NamedTuple):
+
+class SamplerPlan(NamedTuple):
     """One sampler and its parameters for every element of a shape, perhaps masked.
 
     Attributes:
@@ -23,38 +27,36 @@ class Plan(NamedTuple):
         fan_in, fan_out: where the scheme uses them.
     """
 
-    shape: tuple
-    dtype: np.dtype
-    sampler: Any
-    params: tuple
+    shape: Dims
+    dtype: np.dtype[Any]
+    sampler: Any  # a function with the attribute `takes`: see _kernels/samplers.py
+    params: tuple[Any, ...]
     mask: Any = None
-    mask_params: tuple = ()
-    mean: Any = None
+    mask_params: tuple[Any, ...] = ()
+    mean: complex | None = None
     std: float | None = None
     fan_in: float | None = None
     fan_out: float | None = None
 
     @property
-    def storage(self):
+    def storage(self) -> np.dtype[Any]:
         """The dtype of the numbers that the sampler makes: bit patterns for a constant, else the real parts' type."""
         if self.sampler is constant or self.sampler is constant_pair:
             return np.dtype(f"u{min(self.dtype.itemsize, 8)}")
         return real_type(self.dtype)
 
     @property
-    def parts(self):
+    def parts(self) -> int:
         """Numbers that make an element: 2 where it is complex, but for complex64 constants."""
         return self.dtype.itemsize // self.storage.itemsize
 
-    def __repr__(self):
-        return describe(self, self.sampler.__name__)
+    def __repr__(self) -> str:
+        return describe(self, self.sampler.__name__, *([] if self.mask is None else [f"mask={self.mask.__name__}"]))
 
 
-def describe(plan, sampler, *details):
+def describe(plan: Plan, sampler: str, *details: str) -> str:
     """A plan in one line: what is drawn, and the fields that exist."""
     fields = [f"shape={plan.shape}", f"dtype={plan.dtype.name}", f"sampler={sampler}", *details]
-    if getattr(plan, "mask", None) is not None:
-        fields.append(f"mask={plan.mask.__name__}")
     for name in ("mean", "std", "fan_in", "fan_out"):
         value = getattr(plan, name)
         if value is not None:
@@ -69,38 +71,38 @@ class MatrixPlan(NamedTuple):
     is zero.
     """
 
-    shape: tuple
-    dtype: np.dtype
+    shape: Dims
+    dtype: np.dtype[Any]
     roles: str
     gain: float
-    mean: float = 0.0
+    mean: complex | None = 0.0
     std: float | None = None
     fan_in: float | None = None
     fan_out: float | None = None
 
-    def side(self, role):
+    def side(self, role: str) -> int:
         """The matrix's extent over the axes of one role: its rows (r) or columns (c)."""
         return math.prod(dim for dim, axis_role in zip(self.shape, self.roles, strict=True) if axis_role == role)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return describe(self, "orthogonal")
 
 
 class ArrayPlan(NamedTuple):
     """The values of an array, broadcast."""
 
-    shape: tuple
-    dtype: np.dtype
+    shape: Dims
+    dtype: np.dtype[Any]
     array: Any  # a hashable holder of the array: Constant's
-    mean: Any = None
+    mean: complex | None = None
     std: float | None = None
     fan_in: float | None = None
     fan_out: float | None = None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return describe(self, "array")
 
-    def values(self, index_of):
+    def values(self, index_of: Callable[[int, bool], Any]) -> Array:
         """The part of the array at `index_of(d)` along each axis d of the tensor, to be broadcast to the block.
 
         The tensor itself may be too large even for a view.
@@ -113,16 +115,16 @@ class ArrayPlan(NamedTuple):
 class BlocksPlan(NamedTuple):
     """Plans side by side along an axis, each for its block's own shape. `mean` and `std` are those of all values."""
 
-    shape: tuple
-    dtype: np.dtype
+    shape: Dims
+    dtype: np.dtype[Any]
     axis: int
-    plans: tuple
-    mean: Any = None
+    plans: tuple[Plan, ...]
+    mean: complex | None = None
     std: float | None = None
     fan_in: float | None = None
     fan_out: float | None = None
 
-    def leaves(self, origin=None, path=()):
+    def leaves(self, origin: Dims | None = None, path: Dims = ()) -> Iterator[Leaf]:
         """A `Leaf` for each plan in here that has no plans inside."""
         origin = origin or (0,) * len(self.shape)
         for number, plan in enumerate(self.plans):
@@ -130,43 +132,51 @@ class BlocksPlan(NamedTuple):
                 yield from plan.leaves(origin, (*path, number))
             else:
                 yield Leaf(plan, origin, (*path, number))
-            origin = tuple(at + plan.shape[d] * (d == self.axis) for d, at in enumerate(origin))
+            origin = (*origin[:self.axis], origin[self.axis] + plan.shape[self.axis], *origin[self.axis + 1:])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return describe(self, "blocks", f"axis={self.axis}", f"plans={list(self.plans)}")
+
+
+# What a scheme's `plan` returns.
+Plan: TypeAlias = SamplerPlan | MatrixPlan | ArrayPlan | BlocksPlan
 
 
 class Leaf(NamedTuple):
     """A plan, the index in the whole tensor of its element 0, and the numbers of the blocks that it lies in."""
 
-    plan: Any
-    origin: tuple
-    path: tuple
+    plan: SamplerPlan | MatrixPlan | ArrayPlan
+    origin: Dims
+    path: Dims
 
     @property
-    def keeps_numbers(self):
+    def keeps_numbers(self) -> bool:
         """Whether each element depends on its own words only, which are then those of its number in the whole."""
-        return isinstance(self.plan, Plan) and self.plan.mask is None
+        return isinstance(self.plan, SamplerPlan) and self.plan.mask is None
 
 
-def mixture(plans):
+def mixture(plans: Iterable[Plan]) -> tuple[complex | None, float | None]:
     """(mean, std) of all values of some plans together, each None where it is not known."""
-    moments = [(math.prod(plan.shape), plan.mean, plan.std) for plan in plans if 0 not in plan.shape]
-    if len({moment[1:] for moment in moments}) == 1:
-        return moments[0][1:]
-    if not moments or any(mean is None for _, mean, _ in moments):
+    parts = [plan for plan in plans if 0 not in plan.shape]
+    if len({(plan.mean, plan.std) for plan in parts}) == 1:
+        return parts[0].mean, parts[0].std
+    means = [plan.mean for plan in parts if plan.mean is not None]
+    if not parts or len(means) < len(parts):
         return None, None
-    size = sum(count for count, _, _ in moments)
-    mean = sum(count / size * mean for count, mean, _ in moments)
+    sizes = [math.prod(plan.shape) for plan in parts]
+    shares = [size / sum(sizes) for size in sizes]
+    mean = sum(share * here for share, here in zip(shares, means))
     if not np.isfinite(mean):
         return None, None
-    if any(std is None for _, _, std in moments):
+    stds = [plan.std for plan in parts if plan.std is not None]
+    if len(stds) < len(parts):
         return mean, None
-    std = math.sqrt(sum(count / size * (std * std + abs(here - mean) ** 2) for count, here, std in moments))
+    variance = sum(share * (std * std + abs(here - mean) ** 2) for share, here, std in zip(shares, means, stds))
+    std = math.sqrt(variance)
     return mean, std if math.isfinite(std) else None
 
 
-def is_elementwise(plan):
+def is_elementwise(plan: Plan) -> bool:
     """Whether any range of the plan's elements can be made alone (`materialize_range`), in constant memory."""
     if isinstance(plan, BlocksPlan):
         return all(map(is_elementwise, plan.plans))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,11 +24,11 @@ from .._dtypes import (
 from .._errors import FaninTypeError, FaninValueError
 from .._kernels.samplers import constant, constant_pair
 from .fans import Fans, compute_fans
-from .plan import BlocksPlan, MatrixPlan, Plan, mixture
+from .plan import BlocksPlan, MatrixPlan, Plan, SamplerPlan, mixture
 from .sampler_check import check_sampler
 
 if TYPE_CHECKING:
-    from .._types import DType, Shape
+    from .._types import Array, Dims, DType, Sampler, Shape
 
 
 class TensorSpec:
@@ -46,48 +46,51 @@ class TensorSpec:
     __slots__ = ("_fans", "dtype", "shape")
 
     def __init__(self, shape: Shape, dtype: DType = "float32") -> None:
-        self.shape = check_shape(shape)
-        self.dtype = as_dtype(dtype)
-        self._fans: tuple = (None, None)
+        self.shape: Dims = check_shape(shape)
+        self.dtype: np.dtype[Any] = as_dtype(dtype)
+        self._fans: tuple[float | None, float | None] = (None, None)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"TensorSpec({self.shape}, {self.dtype.name!r})"
 
     @property
     def size(self) -> int:
+        """How many elements there are."""
         return math.prod(self.shape)
 
     @property
     def ndim(self) -> int:
+        """How many axes there are."""
         return len(self.shape)
 
     @property
     def is_complex(self) -> bool:
+        """Whether the dtype is complex."""
         return is_complex(self.dtype)
 
     @property
-    def computing_type(self):
+    def computing_type(self) -> type[np.float32] | type[np.float64]:
         """float32, or float64 for float64 and complex128: what parameters are rounded to."""
         return computing_type(self.dtype)
 
     def fans(self, layout: str = "oi*", groups: int = 1, transposed: bool = False) -> Fans:
         """(fan_in, fan_out) of this shape; the plan made of this spec reports them."""
-        self._fans = fans = compute_fans(self.shape, layout, groups, transposed)
+        fans = compute_fans(self.shape, layout, groups, transposed)
+        self._fans = fans
         return fans
 
-    def given_fans(self, fan_in, fan_out):
-        """Fans that the caller set, reported as those of `fans` are."""
-        self._fans = Fans(fan_in, fan_out)
-        return self._fans
+    def given_fans(self, fan_in: float | None, fan_out: float | None) -> None:
+        """Fans that the caller knows; the plan made of this spec reports them as it does those of `fans`."""
+        self._fans = (fan_in, fan_out)
 
-    def require_floating(self, scheme):
+    def require_floating(self, scheme: str) -> None:
         """Refuse integer and bool dtypes for a scheme that draws random numbers."""
         if not is_floating(self.dtype):
             raise FaninTypeError(f"`dtype` must be a floating-point or complex type for {scheme} (got "
                                  f"{self.dtype.name}): one of {', '.join(FLOATING + COMPLEX)}")
 
-    def draw(self, sampler: Callable[..., Any], *params: float, mean: float | None = None, std: float | None = None,
-             mask: Any = None, mask_params: tuple = ()) -> Plan:
+    def draw(self, sampler: Sampler, *params: float, mean: complex | None = None, std: float | None = None,
+             mask: Sampler | None = None, mask_params: Sequence[int] = ()) -> SamplerPlan:
         """A plan that draws every element with `sampler`, a function marked with `fanin.sampler`.
 
         Args:
@@ -110,10 +113,10 @@ class TensorSpec:
         rounded = self._round(sampler, params)
         if takes == "u":
             check_sampler(sampler, self.computing_type, rounded)
-        return Plan(self.shape, self.dtype, sampler, rounded, mask, tuple(map(np.uint64, mask_params)), mean, std,
-                    *self._fans)
+        return SamplerPlan(self.shape, self.dtype, sampler, rounded, mask, tuple(map(np.uint64, mask_params)), mean,
+                           std, *self._fans)
 
-    def _round(self, sampler, params):
+    def _round(self, sampler: Sampler, params: Sequence[float]) -> tuple[Any, ...]:
         number = self.computing_type
         with np.errstate(over="ignore"):
             rounded = tuple(number(real("params", param)) for param in params)
@@ -123,7 +126,8 @@ class TensorSpec:
                                       f"(got {given!r})")
         return rounded
 
-    def fill(self, value, *, std=0.0, mean=None, mask=None, mask_params=(), name="value"):
+    def fill(self, value: complex, *, std: float = 0.0, mean: complex | None = None, mask: Sampler | None = None,
+             mask_params: Sequence[int] = (), name: str = "value") -> SamplerPlan:
         """A plan that puts one value everywhere, or where `mask` says so. Any dtype; refuses what it can't hold.
 
         `name` is that of the scheme's parameter, for the message.
@@ -133,21 +137,21 @@ class TensorSpec:
             pattern, sampler = tuple(stored.reshape(1).view(np.uint64)), constant_pair
         else:
             pattern, sampler = tuple(stored.reshape(1).view(f"u{self.dtype.itemsize}")), constant
-        return Plan(self.shape, self.dtype, sampler, pattern, mask, tuple(map(np.uint64, mask_params)), mean, std,
-                    *self._fans)
+        return SamplerPlan(self.shape, self.dtype, sampler, pattern, mask, tuple(map(np.uint64, mask_params)), mean,
+                           std, *self._fans)
 
-    def orthogonal(self, roles, gain, std):
+    def orthogonal(self, roles: str, gain: float, std: float | None) -> MatrixPlan:
         """A plan for a random orthogonal matrix; `roles` as in `MatrixPlan`."""
         return MatrixPlan(self.shape, self.dtype, roles, gain, 0.0, std, *self._fans)
 
-    def blocks(self, axis, plans):
+    def blocks(self, axis: int, plans: Sequence[Plan]) -> BlocksPlan:
         """A plan of plans side by side along an axis, each for its block's shape; they fill this one."""
         kept = [plan for plan in plans if 0 not in plan.shape]
         fans = (next(iter(values)) if len(values) == 1 else None
                 for values in ({getattr(plan, fan) for plan in kept} for fan in ("fan_in", "fan_out")))
         return BlocksPlan(self.shape, self.dtype, axis, tuple(plans), *mixture(plans), *fans)
 
-    def inside(self, lower, upper):
+    def inside(self, lower: float, upper: float) -> tuple[float, float]:
         """The dtype's smallest value >= lower and largest <= upper, in the computing type; ValueError if none."""
         dtype = real_type(self.dtype)
         smallest, largest = smallest_at_least(lower, dtype), largest_at_most(upper, dtype)
@@ -157,18 +161,19 @@ class TensorSpec:
         return smallest, largest
 
 
-def cast(value, dtype, name="value"):
+def cast(value: Any, dtype: np.dtype[Any], name: str = "value") -> Array:
     """A scalar or an array in `dtype`; FaninValueError where the dtype can't hold a value, NaN and infinities kept."""
     value = np.asarray(value)
+    is_real = value.dtype.kind != "c"
     with np.errstate(all="ignore"):
-        stored = value.astype(dtype) if dtype.kind == "c" or value.dtype.kind != "c" else None
+        stored = (value.real if is_real or dtype.kind != "c" else value).astype(dtype)
     if dtype.kind in "iub":
-        kept = stored is not None and bool(np.all(stored == value))
         rule = f"must be a value that {dtype.name} holds exactly"
+        kept = stored == value
     else:
-        kept = stored is not None and bool(np.all(np.isfinite(stored) | ~np.isfinite(value)))
-        rule = f"must be real and within the range of {dtype.name}" if dtype.kind != "c" else \
-            f"must be within the range of {dtype.name}"
-    if not kept:
+        real_and = "" if dtype.kind == "c" else "real and "
+        rule = f"must be {real_and}within the range of {dtype.name}"
+        kept = np.isfinite(stored) | ~np.isfinite(value)
+    if not np.all(kept) or not is_real and dtype.kind != "c":
         raise FaninValueError(f"`{name}` {rule} (got {value.tolist()!r})" if value.size < 9 else f"`{name}` {rule}")
     return stored

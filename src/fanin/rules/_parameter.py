@@ -64,10 +64,12 @@ class Layer(NamedTuple):
         types = table.get("types", [])
         if not isinstance(types, (list, tuple)) or not all(isinstance(each, str) for each in types):
             raise FaninTypeError(f"`types` of a layer must be a list of names (got {types!r})")
-        checks = {"layout": check_layout, "groups": check_groups, "transposed": lambda value: flag("transposed", value),
-                  "fan_in": lambda value: _positive("fan_in", value),
-                  "fan_out": lambda value: _positive("fan_out", value),
-                  "padding_idx": lambda value: integer("padding_idx", value)}
+        checks: dict[str, Any] = {
+            "layout": check_layout, "groups": check_groups, "transposed": lambda value: flag("transposed", value),
+            "fan_in": lambda value: _positive("fan_in", value),
+            "fan_out": lambda value: _positive("fan_out", value),
+            "padding_idx": lambda value: integer("padding_idx", value),
+        }
         try:
             return cls(tuple(types), **{key: check(table[key]) for key, check in checks.items()
                                         if table.get(key) is not None})
