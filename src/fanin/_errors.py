@@ -70,11 +70,20 @@ def listed(names: Iterable[object], at_most: int = 20) -> str:
     return ", ".join(texts[:at_most]) + more
 
 
-def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """A sentence that names close matches, or the way to list what there is."""
+def close_matches(name: str, known: Iterable[str]) -> list[str]:
+    """The known names that look most like one, the likeliest first, three at most: for hints in messages.
+
+    >>> close_matches("he_norml", ["zeros", "he_normal", "he_uniform"])
+    ['he_normal', 'he_uniform']
+    """
     import difflib  # only for messages
 
-    close = difflib.get_close_matches(str(name).lower(), sorted(known), n=3, cutoff=0.6)
+    return difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """A sentence that names close matches, or the way to list what there is."""
+    close = close_matches(str(name).lower(), sorted(known))
     if close:
         return "did you mean " + " or ".join(repr(match) for match in close) + "?"
     return "Registry.names() lists what is known"

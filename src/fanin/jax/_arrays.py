@@ -15,16 +15,14 @@ from .._checks import shape as check_shape
 from .._dtypes import as_dtype
 from .._errors import FaninMemoryError, FaninTypeError, FaninValueError
 from .._initializers import Initializer
-from .._initializers import schemes as _schemes
 from .._plans import indexing
 from .._seeding import Key, Stream, check_name, check_source, take_key
-from ..rules._init import Facts, as_data, build
+from ..rules._facts import LAYOUTS, scheme_in_layout
 
 if TYPE_CHECKING:
     from .._types import DType, Seed, Shape
 
 ALIGNMENT = 64  # bytes: XLA uses memory of the CPU in place from such addresses on, and copies it from others
-_AXES = Facts(usual="*io")  # JAX's kernels
 
 
 def make_array(init: str | dict[str, Any] | Initializer, shape: Shape, sharding: Any = None, *,
@@ -79,9 +77,7 @@ def jax_scheme(init: Any) -> Initializer:
     if not isinstance(init, (str, dict, Initializer)):
         raise FaninTypeError(f"`init` must be a scheme, a name or a config (got {init!r:.100}, a "
                              f"{type(init).__name__})")
-    if isinstance(init, Initializer) and ":" in _schemes.name_of(type(init)):
-        return init  # of a class that isn't registered: no config can stand for it
-    return build(as_data(init), _AXES)
+    return scheme_in_layout(init, LAYOUTS["jax"])
 
 
 def check_dtype(dtype: Any) -> np.dtype:

@@ -10,8 +10,6 @@ from .._checks import finite, flag, integer
 from .._errors import FaninError, FaninTypeError, FaninValueError
 from .._plans.fans import Fans, check_groups, check_layout, compute_fans
 
-LAYOUTS = {"torch": "oi*", "jax": "*io"}  # of parameters whose layer tells none
-
 
 class Layer(NamedTuple):
     """What the layer that holds a parameter says of it: every field may be missing.

@@ -11,7 +11,7 @@ from .._errors import FaninTypeError, FaninValueError
 from .._initializers import Blocks, Constant, Initializer
 from ._depth import Depths
 from ._expressions import substitute, used_names
-from ._init import ROLES, Facts, as_data, build
+from ._facts import ROLES, Facts, as_data, build
 from ._parameter import Layer, Parameter
 from ._table import label
 

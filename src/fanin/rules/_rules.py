@@ -13,7 +13,8 @@ from .._errors import FaninError, FaninTypeError, FaninValueError, listed
 from .._initializers import Initializer
 from .._initializers.codec import encode
 from ._depth import Depths
-from ._parameter import LAYOUTS, Parameter
+from ._facts import LAYOUTS
+from ._parameter import Parameter
 from ._rule import Model, Rule
 from ._table import Row, Table
 
