@@ -16,7 +16,7 @@ DIRECTIVE = re.compile(r"^\.\. (?:auto(?:class|function|data|exception)|py:data)
 
 def exported(module=fanin):
     """The public names of a module: what it imports in the form `X as X`, and what it defines."""
-    return names_in(Path(module.__file__))
+    return names_in(Path(module.__file__)) - set(fanin._ON_DEMAND)
 
 
 def names_in(path):

@@ -27,6 +27,7 @@ from ._initializers import TruncatedNormal as TruncatedNormal
 from ._initializers import Uniform as Uniform
 from ._initializers import VarianceScaling as VarianceScaling
 from ._kernels.samplers import sampler as sampler
+from ._plans.plan import Plan as Plan
 from ._plans.spec import TensorSpec as TensorSpec
 from ._seeding import STREAM_VERSION as STREAM_VERSION
 from ._seeding import Stream as Stream
@@ -34,23 +35,28 @@ from ._seeding import seed as seed
 from ._version import __version__ as __version__
 
 if _TYPE_CHECKING:
+    from . import checkpoint as checkpoint
+    from . import compat as compat
+    from . import dask as dask
+    from . import jax as jax
+    from . import keras as keras
+    from . import rules as rules
+    from . import torch as torch
     from .rules import Rules as Rules
+else:
+    # Loaded when they are first asked for: what whole models take, and the frameworks' modules.
+    _ON_DEMAND = ("checkpoint", "compat", "dask", "jax", "keras", "rules", "torch")
 
-# Loaded when they are first asked for: what whole models take, and the frameworks' modules.
-_ON_DEMAND = ("checkpoint", "compat", "dask", "jax", "keras", "rules", "torch")
+    def __getattr__(name):
+        if name == "Rules":
+            from .rules import Rules
 
+            return Rules
+        if name in _ON_DEMAND:
+            import importlib
 
-def __getattr__(name):
-    if name == "Rules":
-        from .rules import Rules
+            return importlib.import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-        return Rules
-    if name in _ON_DEMAND:
-        import importlib
-
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted({*globals(), "Rules", *_ON_DEMAND})
+    def __dir__():
+        return sorted({*globals(), "Rules", *_ON_DEMAND})
