@@ -16,7 +16,7 @@ from .._errors import FaninAttributeError, FaninTypeError, FaninValueError
 from .._plans import indexing
 from .._plans.spec import TensorSpec
 from .._seeding import check_name, check_source, take_key
-from . import codec
+from . import codec, parameters
 from . import schemes as _schemes
 
 if TYPE_CHECKING:
@@ -157,28 +157,6 @@ class Initializer(abc.ABC):
 
     # -- a scheme as data -----------------------------------------------------------------------------------------
 
-    @classmethod
-    def _defaults(cls):
-        """The constructor's parameters in order, each with its default, or `...` where it has none."""
-        init = cls.__init__
-        if init is object.__init__:
-            return {}
-        code, kwdefaults = init.__code__, init.__kwdefaults__ or {}
-        if code.co_flags & 0x0C:  # *args, **kwargs
-            raise FaninTypeError(f"{cls.__name__}.__init__ must name each of its parameters: a config has one entry "
-                                 "for each")
-        names = code.co_varnames[1:code.co_argcount]
-        keyword_only = code.co_varnames[code.co_argcount:code.co_argcount + code.co_kwonlyargcount]
-        defaults = (...,) * (len(names) - len(init.__defaults__ or ())) + (init.__defaults__ or ())
-        return dict(zip(names, defaults, strict=True)) | {name: kwdefaults.get(name, ...) for name in keyword_only}
-
-    def _parameters(self):
-        try:
-            return {name: getattr(self, name) for name in self._defaults()}
-        except AttributeError as error:
-            raise FaninAttributeError(f"{type(self).__name__}.__init__ must store each argument under its own name: "
-                                      f"{error}") from None
-
     def get_config(self) -> dict[str, Any]:
         """A flat dict that JSON can hold: the scheme's name, the config's version, every constructor parameter.
 
@@ -187,7 +165,7 @@ class Initializer(abc.ABC):
         {'scheme': 'normal', 'version': 1, 'mean': 0.0, 'std': 0.02}
         """
         return {"scheme": _schemes.name_of(type(self)), "version": codec.VERSION,
-                **{name: codec.encode(name, value) for name, value in self._parameters().items()}}
+                **{name: codec.encode(name, value) for name, value in parameters.values(self).items()}}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -206,7 +184,7 @@ class Initializer(abc.ABC):
         """
         if not isinstance(config, Mapping):
             raise FaninTypeError(f"`config` must be a dict (got {config!r}, a {type(config).__name__})")
-        parameters = {name: value for name, value in config.items() if name not in ("scheme", "version")}
+        given = {name: value for name, value in config.items() if name not in ("scheme", "version")}
         found = cls
         if cls is Initializer or config.get("scheme", _schemes.name_of(cls)) != _schemes.name_of(cls):
             found = _schemes.require(config.get("scheme"))
@@ -216,12 +194,12 @@ class Initializer(abc.ABC):
         if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= codec.VERSION:
             raise FaninValueError(f"`version` of a config must be {codec.VERSION} or older (got {version!r}): a "
                                   "newer fanin wrote it, upgrade to read it")
-        known = found._defaults()
-        unknown = [name for name in parameters if name not in known]
+        known = parameters.defaults(found)
+        unknown = [name for name in given if name not in known]
         if unknown:
             raise FaninValueError(f"`config` must hold only parameters of {_schemes.name_of(found)}, which are "
                                   f"{', '.join(known) or 'none'} (got {', '.join(map(repr, unknown))})")
-        missing = [name for name, default in known.items() if default is ... and name not in parameters]
+        missing = [name for name, default in known.items() if default is parameters.REQUIRED and name not in given]
         if missing:
             raise FaninValueError(f"`config` must hold {', '.join(map(repr, missing))}, for which "
                                   f"{_schemes.name_of(found)} has no default (got {config!r:.200})")
@@ -229,7 +207,7 @@ class Initializer(abc.ABC):
         return found(**{
             name: codec.decode(name, value, Initializer.from_config,
                                  "complex" in str(annotations.get(name)) or isinstance(known[name], complex))
-            for name, value in parameters.items()})
+            for name, value in given.items()})
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source, handler):
@@ -250,12 +228,12 @@ class Initializer(abc.ABC):
         >>> Normal(std=0.02).replace(mean=1.0)
         Normal(mean=1.0, std=0.02)
         """
-        parameters = self._parameters()
-        unknown = [name for name in changes if name not in parameters]
+        kept = parameters.values(self)
+        unknown = [name for name in changes if name not in kept]
         if unknown:
             raise FaninTypeError(f"`replace` takes parameters of {type(self).__name__}, which are "
-                                 f"{', '.join(parameters) or 'none'} (got {', '.join(map(repr, unknown))})")
-        return type(self)(**(parameters | changes))
+                                 f"{', '.join(kept) or 'none'} (got {', '.join(map(repr, unknown))})")
+        return type(self)(**(kept | changes))
 
     def _value(self):
         # The config as text: compares NaN equal to itself, and arrays by dtype, shape and values.
@@ -268,7 +246,7 @@ class Initializer(abc.ABC):
         return hash((type(self), self._value()))
 
     def __repr__(self):
-        arguments = (f"{name}={codec.expression(value)}" for name, value in self._parameters().items())
+        arguments = (f"{name}={codec.expression(value)}" for name, value in parameters.values(self).items())
         return f"{type(self).__name__}({', '.join(arguments)})"
 
     def __setattr__(self, name, value):
@@ -282,7 +260,7 @@ class Initializer(abc.ABC):
 
     def __reduce__(self):
         # The class by name and the parameters: survives a parameter added later, and holds no compiled function.
-        return _rebuild, (type(self), {"version": codec.VERSION, **self._parameters()})
+        return _rebuild, (type(self), {"version": codec.VERSION, **parameters.values(self)})
 
 
 def _rebuild(cls, config):

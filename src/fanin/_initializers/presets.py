@@ -16,6 +16,7 @@ from .dirac import Dirac
 from .eye import Eye
 from .normal import Normal, TruncatedNormal
 from .orthogonal import DeltaOrthogonal, Orthogonal
+from .parameters import signature
 from .sparse import Sparse
 from .uniform import Uniform
 from .variance_scaling import VarianceScaling
@@ -35,9 +36,9 @@ class Preset(NamedTuple):
         parameters = dict(self.parameters)
         given = {}
         for key, value in overrides.items():
-            meaning = spellings.get(key, key if key in self.scheme._defaults() else None)
+            meaning = spellings.get(key, key if key in signature(self.scheme) else None)
             if meaning is None:
-                known = ", ".join(self.scheme._defaults())
+                known = ", ".join(signature(self.scheme))
                 raise FaninTypeError(f"{name!r} takes the parameters {known} (got {key!r})")
             for parameter, setting in (meaning(value, parameters) if callable(meaning) else {meaning: value}).items():
                 if parameter in given:

@@ -6,6 +6,7 @@ from typing import Any
 from .._errors import FaninError
 from . import codec, schemes
 from .base import Initializer
+from .parameters import REQUIRED, defaults
 from .registry import Registry
 
 
@@ -40,8 +41,8 @@ def json_schema(cls, mode):
         config = {"type": "object", "properties": {"scheme": {"type": "string"}, "version": version},
                   "required": ["scheme"]}
     else:
-        parameters = {name: {} if default is ... else {"default": codec.encode(name, default)}
-                      for name, default in cls._defaults().items()}
+        parameters = {name: {} if default is REQUIRED else {"default": codec.encode(name, default)}
+                      for name, default in defaults(cls).items()}
         config = {"type": "object", "additionalProperties": False,
                   "properties": {"scheme": {"const": schemes.name_of(cls)}, "version": version, **parameters},
                   "required": [name for name, keywords in parameters.items() if not keywords]}

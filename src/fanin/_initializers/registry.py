@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from .._checks import flag
 from .._errors import FaninKeyError, FaninTypeError, FaninValueError
 from . import codec
+from . import parameters as _parameters
 from . import schemes as _schemes
 from .base import Initializer
 from .presets import ALIASES, PRESETS, UNSERVED
@@ -138,7 +139,7 @@ class _Registry:
             if not is_class and not isinstance(scheme, Initializer):
                 raise FaninTypeError(f"register takes an Initializer class or instance (got {scheme!r})")
             if is_class:
-                scheme._defaults()  # refuses constructors that no config could describe
+                _parameters.signature(scheme)  # refuses constructors that no config could describe
                 _schemes.add(name, scheme)
             for other in [other for other in self._custom_aliases if canonical(other) == canonical(name)]:
                 del self._custom_aliases[other]  # the same name in another spelling, overridden
@@ -230,9 +231,9 @@ def _table(presets):
 
 
 def _construct(cls, name, parameters):
-    known = cls._defaults()
+    known = _parameters.defaults(cls)
     unknown = [key for key in parameters if key not in known]
-    missing = [key for key, default in known.items() if default is ... and key not in parameters]
+    missing = [key for key, default in known.items() if default is _parameters.REQUIRED and key not in parameters]
     if unknown:
         raise FaninTypeError(f"{name!r} takes the parameters {', '.join(known) or 'none'} (got {unknown[0]!r})")
     if missing:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .._errors import FaninTypeError
-from .._initializers import Initializer, Orthogonal, Registry, Sparse
+from .._initializers import Initializer, Orthogonal, Registry, Sparse, parameters
 from .._initializers.codec import encode
 from ._parameter import Layer
 
@@ -63,8 +63,8 @@ def as_data(init: Any) -> Any:
 
 def _given(scheme: Initializer) -> dict[str, Any]:
     """A scheme's parameters, but for those that a layer knows better and that stand at their default."""
-    defaults = type(scheme)._defaults()
-    return {key: value for key, value in scheme._parameters().items()
+    defaults = parameters.defaults(type(scheme))
+    return {key: value for key, value in parameters.values(scheme).items()
             if key not in (*ROLES, *FANS, "axis") or value != defaults[key]}
 
 
@@ -88,7 +88,8 @@ def build(init: Any, facts: Facts = NOTHING_KNOWN) -> Initializer:
         known = {key: value for key, value in known.items() if key not in ROLES}
     if not isinstance(scheme, (Orthogonal, Sparse)):  # another scheme's axis is something else
         known.pop("axis", None)
-    changes = {key: value for key, value in known.items() if key not in given and key in type(scheme)._defaults()}
+    taken = parameters.signature(type(scheme))
+    changes = {key: value for key, value in known.items() if key not in given and key in taken}
     return scheme.replace(**changes) if changes else scheme
 
 

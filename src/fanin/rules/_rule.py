@@ -9,6 +9,7 @@ import numpy as np
 from .._checks import choice, integer
 from .._errors import FaninTypeError, FaninValueError
 from .._initializers import Blocks, Constant, Initializer
+from .._initializers.parameters import signature
 from ._depth import Depths
 from ._expressions import substitute, used_names
 from ._facts import ROLES, Facts, as_data, build
@@ -146,7 +147,7 @@ class Rule:
 
 
 def _parameters(scheme):
-    return {} if scheme is None else type(scheme)._defaults()
+    return {} if scheme is None else signature(type(scheme))
 
 
 def _layers(value):

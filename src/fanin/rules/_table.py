@@ -9,6 +9,7 @@ import numpy as np
 
 from .._initializers import Initializer
 from .._initializers.codec import expression
+from .._initializers.parameters import defaults
 from ._parameter import Parameter
 
 COLUMNS = ("parameter", "shape", "dtype", "layer", "rule", "scheme", "std", "note")
@@ -95,7 +96,7 @@ def label(scheme):
     >>> label(Registry.get("he_normal"))
     'VarianceScaling(scale=2.0)'
     """
-    values = {name: (getattr(scheme, name), default) for name, default in type(scheme)._defaults().items()}
+    values = {name: (getattr(scheme, name), default) for name, default in defaults(type(scheme)).items()}
     first = next(iter(values), None)
     shown = [f"{name}={_short(value)}" for name, (value, default) in values.items()
              if name == first or not _same(value, default)]
