@@ -1,63 +1,85 @@
 """How a scalar function becomes callable inside a compiled kernel: the only file here that knows of compilers.
 
 Everything in `_kernels/` is plain Python on numpy scalars, so that `import fanin` needs no numba and the reference
-backend can run the very same functions. Marking a function with `device_function` only puts it on a list; a compiled
-backend, when it loads, calls `register_cpu` or `register_target`, which tell its compiler how to compile each one.
+backend can run the very same functions. The decorators here only put a function on a list. A compiled backend, when it
+loads, calls `register_cpu` or `register_target`, which tell its compiler of each function on the list, and of each one
+that is put there later.
 
 Rules for a device function (_kernels/README.md has them with reasons):
 every constant is a numpy scalar, every 32-bit integer result is cast back with `np.uint32(...)`, every product that
 feeds an addition is an explicit `fma`, and choices are written `a if condition else b`, which compiles to a select.
 """
 
+from __future__ import annotations
+
 import functools
 import math
 import struct
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
-_device_functions = []
-_precision_functions = []
-_rounding_functions = []
-_registrars = []  # of each compiled backend that is loaded: what makes a function known to its compiler
+Function = TypeVar("Function", bound=Callable[..., Any])
+Register = Callable[["Target"], object]
+
+_entries: list[Register] = []  # in the order in which the functions were defined
+_targets: list[Target] = []  # of the compiled backends that are loaded
+_registering = threading.RLock()  # a function that one thread defines while another loads a backend is not missed
 
 
-def device_function(function):
+def _add(register: Register) -> None:
+    """Put a function on the list, and tell the loaded backends of it."""
+    with _registering:
+        _entries.append(register)
+        for target in _targets:
+            register(target)
+
+
+def device_function(function: Function) -> Function:
     """Mark a scalar function as part of a kernel. It stays an ordinary Python function."""
-    _device_functions.append(function)
-    for register in _registrars:
-        register(function)  # made after that backend was loaded: a block for one sampler
+    _add(lambda target: target.compile(function))
     return function
 
 
-def by_precision(single, double):
+def by_precision(single: Function, double: Function) -> Callable[[Callable[..., Any]], Function]:
     """Give a one-argument function a 4-byte and an 8-byte implementation, chosen by its argument's type.
 
     The decorated function's body is never run: it only carries the name and the docstring.
     """
 
-    def decorate(signature):
-        def dispatch(x):
+    def decorate(signature: Callable[..., Any]) -> Function:
+        @functools.wraps(signature)
+        def dispatch(x: Any) -> Any:
             return single(x) if x.dtype.itemsize == 4 else double(x)
 
-        dispatch.__name__ = signature.__name__
-        dispatch.__qualname__ = signature.__qualname__
-        dispatch.__module__ = signature.__module__
-        dispatch.__doc__ = signature.__doc__
-        _precision_functions.append((dispatch, single, double))
-        return dispatch
+        def choose(x: Any) -> Any:
+            return single if x.bitwidth == 32 else double
+
+        choose.__annotations__ = single.__annotations__  # numba compares the two signatures
+        _add(lambda target: target.replace(dispatch, choose))
+        return cast(Function, dispatch)
 
     return decorate
 
 
-def rounding_to(llvm_type, *features):
+def rounding_to(llvm_type: str, *features: str) -> Callable[[Function], Function]:
     """Mark a device function that rounds a float32 to a 2-byte type's bit pattern.
 
     Processors with one of these features have an instruction for it, which the compiled code then is. The function's
     body is for all others, and the result is the same, but that bfloat16's instruction flushes subnormal numbers.
     """
 
-    def decorate(function):
-        _rounding_functions.append((function, llvm_type, features))
+    def decorate(function: Function) -> Function:
+        def register(target: Target) -> None:
+            if target.processor_has(features):
+                convert = _conversion(llvm_type, target.intrinsic, target.types)
+                target.replace(function, lambda x: lambda x: convert(x))
+            else:
+                target.compile(function)
+
+        _add(register)
         return function
 
     return decorate
@@ -66,7 +88,8 @@ def rounding_to(llvm_type, *features):
 # -- primitives: one machine instruction each ---------------------------------------------------------------------
 
 
-def _libm_fma():
+@functools.cache
+def _libm_fma() -> tuple[Callable[..., float], Callable[..., float]]:
     # Rounding a float32 product and sum through float64 rounds twice, so the reference needs a true fused operation:
     # libm's, which is correctly rounded on every platform that C99 Annex F covers (math.fma needs Python 3.13).
     import ctypes  # with ctypes.util 20 ms, which only the reference backend need pay
@@ -79,38 +102,56 @@ def _libm_fma():
     return single, double
 
 
-_fma_functions = None
-
-
-def fma(a, b, c):
+def fma(a: Any, b: Any, c: Any) -> Any:
     """a·b + c, rounded once. All three are float32, or all three float64."""
-    global _fma_functions
-    if _fma_functions is None:
-        _fma_functions = _libm_fma()
+    single, double = _libm_fma()
     if isinstance(a, np.float32):
-        return np.float32(_fma_functions[0](a, b, c))
-    return np.float64(_fma_functions[1](a, b, c))
+        return np.float32(single(a, b, c))
+    return np.float64(double(a, b, c))
 
 
-def sqrt(x):
-    """The correctly rounded square root of a float32 or float64 x >= 0."""
-    return type(x)(math.sqrt(x))  # float64 has more than twice float32's precision: rounding twice is innocuous
+def sqrt(x: Any) -> Any:
+    """The correctly rounded square root of a float32 or float64; nan below 0."""
+    # float64 has more than twice float32's precision: rounding twice is innocuous
+    return type(x)(math.sqrt(x) if x >= 0 else math.nan)
 
 
-def bits(x):
+def bits(x: Any) -> Any:
     """The bit pattern of a float32 as uint32, of a float64 as uint64."""
-    return np.uint32(struct.unpack("<I", struct.pack("<f", x))[0]) if isinstance(x, np.float32) else \
-        np.uint64(struct.unpack("<Q", struct.pack("<d", x))[0])
+    if isinstance(x, np.float32):
+        return np.uint32(struct.unpack("<I", struct.pack("<f", x))[0])
+    return np.uint64(struct.unpack("<Q", struct.pack("<d", x))[0])
 
 
-def from_bits(x):
+def from_bits(x: Any) -> Any:
     """The float32 with the bit pattern of a uint32, the float64 with that of a uint64."""
-    return np.float32(struct.unpack("<f", struct.pack("<I", x))[0]) if isinstance(x, np.uint32) else \
-        np.float64(struct.unpack("<d", struct.pack("<Q", x))[0])
+    if isinstance(x, np.uint32):
+        return np.float32(struct.unpack("<f", struct.pack("<I", x))[0])
+    return np.float64(struct.unpack("<d", struct.pack("<Q", x))[0])
+
+
+# -- compilers ----------------------------------------------------------------------------------------------------
+
+
+class Target:
+    """A compiler that knows the functions on the list: numba's for CPUs, or another with the same interface."""
+
+    def __init__(self, extending: Any, types: Any, processor_has: Callable[[tuple[str, ...]], bool]) -> None:
+        self.intrinsic, self.types, self.processor_has = extending.intrinsic, types, processor_has
+        self._extending = extending
+
+    def compile(self, function: Callable[..., Any]) -> None:
+        """Compile a function from its own text."""
+        # Without forceinline LLVM leaves philox a call, and the CPU's loop around it scalar: 0.25 instead of 2 G/s.
+        self._extending.register_jitable(forceinline=True)(function)
+
+    def replace(self, function: Callable[..., Any], choose: Callable[..., Any]) -> None:
+        """Compile another function in its place, which `choose` picks by the types of the arguments."""
+        self._extending.overload(function, jit_options={"forceinline": True})(choose)
 
 
 @functools.cache
-def register_cpu():
+def register_cpu() -> None:
     """Teach numba's CPU target every device function."""
     from numba import extending
     from numba.core import types
@@ -118,7 +159,8 @@ def register_cpu():
     register_target(extending, types, _processor_has)
 
 
-def register_target(extending, types, processor_has=lambda features: False):
+def register_target(extending: Any, types: Any,
+                    processor_has: Callable[[tuple[str, ...]], bool] = lambda features: False) -> None:
     """Teach a target every device function, those made later too. Called once for each.
 
     Args:
@@ -126,20 +168,29 @@ def register_target(extending, types, processor_has=lambda features: False):
         types: the target's module of types.
         processor_has: whether the processor has one of some features (see `rounding_to`).
     """
-    intrinsic, overload = extending.intrinsic, extending.overload
+    target = Target(extending, types, processor_has)
+    _register_primitives(target)
+    with _registering:
+        for register in _entries:
+            register(target)
+        _targets.append(target)
+
+
+def _register_primitives(target: Target) -> None:
+    intrinsic, types = target.intrinsic, target.types
     same_width = {types.float32: types.uint32, types.uint32: types.float32,
                   types.float64: types.uint64, types.uint64: types.float64}
 
     @intrinsic
-    def fma_instruction(_context, a, b, c):
-        def generate(_context, builder, _signature, arguments):
+    def fma_instruction(_context: Any, a: Any, b: Any, c: Any) -> Any:
+        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             return builder.fma(*arguments)
 
         return a(a, a, a), generate
 
     @intrinsic
-    def sqrt_instruction(_context, x):
-        def generate(_context, builder, _signature, arguments):
+    def sqrt_instruction(_context: Any, x: Any) -> Any:
+        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             (value,) = arguments
             function = builder.module.declare_intrinsic("llvm.sqrt", [value.type])
             return builder.call(function, [value])
@@ -147,39 +198,19 @@ def register_target(extending, types, processor_has=lambda features: False):
         return x(x), generate
 
     @intrinsic
-    def bitcast(_context, x):
-        def generate(context, builder, signature, arguments):
+    def bitcast(_context: Any, x: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return builder.bitcast(arguments[0], context.get_value_type(signature.return_type))
 
         return same_width[x](x), generate
 
-    # Without forceinline LLVM leaves philox a call, and the CPU's loop around it scalar: 0.25 instead of 2 G/s.
-    inline = {"forceinline": True}
-    overload(fma, jit_options=inline)(lambda a, b, c: lambda a, b, c: fma_instruction(a, b, c))
-    overload(sqrt, jit_options=inline)(lambda x: lambda x: sqrt_instruction(x))
-    overload(bits, jit_options=inline)(lambda x: lambda x: bitcast(x))
-    overload(from_bits, jit_options=inline)(lambda x: lambda x: bitcast(x))
-    register = extending.register_jitable(**inline)
-    for function in _device_functions:
-        register(function)
-    for function, single, double in _precision_functions:
-        overload(function, jit_options=inline)(_chooser(single, double))
-    for function, llvm_type, features in _rounding_functions:
-        if processor_has(features):
-            overload(function, jit_options=inline)(_caller(_conversion(llvm_type, intrinsic, types)))
-        else:
-            register(function)
-    _registrars.append(register)
+    target.replace(fma, lambda a, b, c: lambda a, b, c: fma_instruction(a, b, c))
+    target.replace(sqrt, lambda x: lambda x: sqrt_instruction(x))
+    target.replace(bits, lambda x: lambda x: bitcast(x))
+    target.replace(from_bits, lambda x: lambda x: bitcast(x))
 
 
-def _chooser(single, double):
-    def choose(x):
-        return single if x.bitwidth == 32 else double
-
-    return choose
-
-
-def _processor_has(features):
+def _processor_has(features: tuple[str, ...]) -> bool:
     """Whether numba compiles for a processor with one of these features (NUMBA_CPU_FEATURES can take them away)."""
     import llvmlite.binding
     from numba.core.registry import cpu_target
@@ -189,23 +220,19 @@ def _processor_has(features):
     return llvmlite.binding.llvm_version_info[0] >= 20 and any(f"+{feature}" in available for feature in features)
 
 
-def _conversion(llvm_type, intrinsic, types):
+def _conversion(llvm_type: str, intrinsic: Any, types: Any) -> Callable[..., Any]:
     """An intrinsic: float32 to a 2-byte type in one instruction, and that type's bit pattern."""
     from llvmlite import ir
 
     class Half(ir.types.Type):  # llvmlite has no bfloat
-        def _to_string(self):
+        def _to_string(self) -> str:
             return llvm_type
 
     @intrinsic
-    def convert(_context, x):
-        def generate(_context, builder, _signature, arguments):
+    def convert(_context: Any, x: Any) -> Any:
+        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             return builder.bitcast(builder.fptrunc(arguments[0], Half()), ir.IntType(16))
 
         return types.uint16(types.float32), generate
 
     return convert
-
-
-def _caller(convert):
-    return lambda x: lambda x: convert(x)
