@@ -18,7 +18,7 @@ from ._checks import shape as check_shape
 from ._dtypes import as_dtype
 from ._errors import FaninTypeError, FaninValueError, missing_dependency
 from ._initializers import Initializer, Registry
-from ._seeding import Stream, check_name, check_source, take_key
+from ._seeding import Key, Stream, check_name, check_source, take_key
 
 try:
     import dask.array
@@ -84,7 +84,7 @@ def array(init: str | dict[str, Any] | Initializer, shape: Shape, chunks: Any = 
                                  meta=np.empty((0,) * len(dims), dtype))
 
 
-def _chunks(chunks, shape, dtype):
+def _chunks(chunks: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Each axis' chunk sizes, by Dask's rules; its messages don't name the argument."""
     try:
         found = dask.array.core.normalize_chunks(chunks, shape, dtype=dtype)
@@ -102,21 +102,22 @@ class _Drawn:
 
     __slots__ = ("_init", "_key", "_name", "dtype", "shape")
 
-    def __init__(self, init, shape, dtype, key, name):
+    def __init__(self, init: Initializer, shape: tuple[int, ...], dtype: np.dtype[Any], key: Key, name: str | None
+                 ) -> None:
         self._init, self.shape, self.dtype, self._key, self._name = init, shape, dtype, key, name
 
     @property
-    def ndim(self):
+    def ndim(self) -> int:
         return len(self.shape)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         # A stream stands at one position: the draw's, which a new one takes again. Named draws use its seed alone.
         seed = Stream(self._key.seed, 0 if self._name is not None else self._key.stream)
         return self._init.shard(self.shape, index, self.dtype, seed=seed, name=self._name)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return _Drawn, (self._init, self.shape, self.dtype, self._key, self._name)
 
-    def __dask_tokenize__(self):
+    def __dask_tokenize__(self) -> Any:
         # by the class, too: one that is defined anew in a notebook has the same config and may draw something else
         return tokenize(type(self._init), self._init.get_config(), self.shape, self.dtype.name, tuple(self._key))

@@ -132,7 +132,7 @@ def draw(scheme: Initializer, shape: tuple[int, ...], dtype: np.dtype, sharding:
     """The array, of checked arguments."""
     drawn: dict[Any, np.ndarray] = {}
 
-    def part(index):
+    def part(index: Any) -> np.ndarray[Any, Any]:
         axes = indexing.parse(index, shape)
         if axes not in drawn:
             # a stream that stands at the draw's position gives each part the draw's stream id
@@ -147,12 +147,13 @@ def draw(scheme: Initializer, shape: tuple[int, ...], dtype: np.dtype, sharding:
 
 
 @functools.cache
-def _takes_dtype():
+def _takes_dtype() -> bool:
     """The oldest JAX doesn't, and can't make an array of which this process has no part."""
     return "dtype" in inspect.signature(jax.make_array_from_callback).parameters
 
 
-def _aligned(shape, dtype):
+def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """New memory from an address on that JAX can use in place."""
     size = math.prod(shape) * dtype.itemsize
     try:
         memory = np.empty(size + ALIGNMENT, np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -107,20 +108,22 @@ class KeyedInitializer:
             return jax.lax.optimization_barrier(array) if _mesh_is_set() else array
         return self._sharded(dims, dtype, _traced_sharding(out_sharding, dims), words)
 
-    def _sharded(self, shape, dtype, sharding, words):
+    def _sharded(self, shape: tuple[int, ...], dtype: np.dtype[Any], sharding: NamedSharding, words: Any) -> jax.Array:
         """Each device calls back for its own part."""
         local = sharding.shard_shape(shape)
         divided = [(axis, names) for axis, names in enumerate(sharding.spec) if names is not None]
 
-        def part(words):
+        def part(words: Any) -> jax.Array:
             numbers = [jax.lax.axis_index(names) for _, names in divided]
             return self._callback(shape, dtype, [axis for axis, _ in divided], local, words, *numbers)
 
         return _shard_map(part, sharding.mesh, sharding.spec)(words)
 
-    def _callback(self, shape, dtype, divided, local, words, *numbers):
+    def _callback(self, shape: tuple[int, ...], dtype: np.dtype[Any], divided: Sequence[int], local: tuple[int, ...],
+                  words: Any, *numbers: Any) -> jax.Array:
         """The part of shape `local` that has these numbers along the axes in `divided`, drawn on the host."""
-        def host(words, *numbers):  # each with as many more axes in front as there are vmaps around
+        def host(words: Any, *numbers: Any) -> np.ndarray[Any, Any]:
+            # each has as many more axes in front as there are vmaps around
             words, places = np.asarray(words), [np.asarray(number) for number in numbers]
             drawn = np.empty(words.shape[:-1] + local, dtype)
             for one in np.ndindex(words.shape[:-1]):
@@ -133,20 +136,20 @@ class KeyedInitializer:
         return jax.pure_callback(host, jax.ShapeDtypeStruct(local, dtype), words, *numbers,
                                  vmap_method="broadcast_all")  # "sequential" takes seven times as long
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return self._scheme == other._scheme if isinstance(other, KeyedInitializer) else NotImplemented
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash((KeyedInitializer, self._scheme))
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return KeyedInitializer, (self._scheme,)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"KeyedInitializer({self._scheme!r})"
 
 
-def _words(key):
+def _words(key: Any) -> Any:
     """The two words of a key; as a tracer, in a traced function, also where the key itself is known."""
     if not isinstance(key, (jax.Array, np.ndarray)):
         raise FaninTypeError(f"`key` must be a jax.random key (got {key!r:.100}, a {type(key).__name__})")
@@ -163,15 +166,15 @@ def _words(key):
     return words
 
 
-def _seed(words):
+def _seed(words: np.ndarray[Any, Any]) -> int:
     return int(words[0]) | int(words[1]) << 32
 
 
-def _mesh_is_set():
+def _mesh_is_set() -> bool:
     return hasattr(jax.sharding, "get_abstract_mesh") and not jax.sharding.get_abstract_mesh().empty
 
 
-def _traced_sharding(sharding, shape):
+def _traced_sharding(sharding: Any, shape: tuple[int, ...]) -> NamedSharding:
     if isinstance(sharding, PartitionSpec):
         sharding = on_mesh("out_sharding", sharding, getattr(jax.sharding, "get_abstract_mesh", None))
     if not isinstance(sharding, NamedSharding):
@@ -185,7 +188,7 @@ def _traced_sharding(sharding, shape):
     return sharding
 
 
-def _shard_map(function, mesh, out_specs):
+def _shard_map(function: Callable[..., jax.Array], mesh: Any, out_specs: PartitionSpec) -> Callable[..., jax.Array]:
     if hasattr(jax, "shard_map"):
         return jax.shard_map(function, mesh=mesh, in_specs=PartitionSpec(), out_specs=out_specs)
     from jax.experimental.shard_map import shard_map

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..rules import Layer
 
 _BASES = {"Module", "Pytree", "Object"}  # of each layer
 _PYTHONS = ("builtins", "abc", "collections.abc", "typing")
+_Described = tuple[dict[str, tuple[str, Iterable[int]]], int]  # ({field: (roles, shape)}, groups)
 
 
 def layer_of(owner: Any, field: str, shape: tuple[int, ...]) -> Layer:
@@ -28,13 +29,14 @@ def layer_of(owner: Any, field: str, shape: tuple[int, ...]) -> Layer:
     return Layer(types, layout, groups if layout is not None else 1)
 
 
-def _stacked(shape, roles, own):
+def _stacked(shape: tuple[int, ...], roles: str, own: Iterable[int]) -> str | None:
     """The layout of a parameter whose layer has the shape `own` and these roles, with the axes that vmap and scan add.
 
     The roles are one letter an axis, k a kernel axis. Added axes are of a batch, in front unless they don't fit there.
     """
-    for added in itertools.combinations(range(len(shape)), len(shape) - len(own)):
-        if tuple(dim for axis, dim in enumerate(shape) if axis not in added) == tuple(own):
+    known = tuple(own)
+    for added in itertools.combinations(range(len(shape)), len(shape) - len(known)):
+        if tuple(dim for axis, dim in enumerate(shape) if axis not in added) == known:
             left = iter(roles)
             layout = re.sub("k+", "*", "".join("b" if axis in added else next(left) for axis in range(len(shape))))
             return layout if layout.count("*") < 2 else None
@@ -43,52 +45,53 @@ def _stacked(shape, roles, own):
 
 # -- each takes the layer and returns {field: (roles, shape)} and the number of groups --------------------------------
 
-def _linear(layer):
+def _linear(layer: Any) -> _Described:
     return {"kernel": ("io", (layer.in_features, layer.out_features))}, 1
 
 
-def _linear_general(layer):
+def _linear_general(layer: Any) -> _Described:
     batch, ins, outs = tuple(layer.batch_axis.values()), tuple(layer.in_features), tuple(layer.out_features)
     return {"kernel": ("b" * len(batch) + "i" * len(ins) + "o" * len(outs), batch + ins + outs)}, 1
 
 
-def _einsum(layer):
+def _einsum(layer: Any) -> _Described:
     operands, result = layer.einsum_str.replace(" ", "").split("->")
     inputs, kernel = operands.split(",")
     roles = "".join("b" if index in inputs and index in result else "i" if index in inputs else "o" for index in kernel)
     return {"kernel": (roles, layer.kernel_shape)}, 1
 
 
-def _flax_conv(layer):
+def _flax_conv(layer: Any) -> _Described:
     roles = "oi" if getattr(layer, "transpose_kernel", False) else "io"
     kernel = "k" * (len(layer.kernel_shape) - 2)
     return {"kernel": (kernel + roles, layer.kernel_shape)}, getattr(layer, "feature_group_count", 1)
 
 
-def _embed(layer):
+def _embed(layer: Any) -> _Described:
     return {"embedding": ("oi", (layer.num_embeddings, layer.features))}, 1  # as flax counts in its own default
 
 
-def _equinox_linear(layer):
-    count = lambda features: 1 if features == "scalar" else features  # noqa: E731
-    return {"weight": ("oi", (count(layer.out_features), count(layer.in_features)))}, 1
+def _equinox_linear(layer: Any) -> _Described:
+    shape = [1 if features == "scalar" else features for features in (layer.out_features, layer.in_features)]
+    return {"weight": ("oi", shape)}, 1
 
 
-def _equinox_conv(layer):  # a transposed one's too: its weight is that of the convolution over the dilated input
+def _equinox_conv(layer: Any) -> _Described:
+    # a transposed one's too: its weight is that of the convolution over the dilated input
     shape = (layer.out_channels, layer.in_channels // layer.groups, *layer.kernel_size)
     return {"weight": ("oi" + "k" * len(layer.kernel_size), shape)}, layer.groups
 
 
-def _equinox_embedding(layer):
+def _equinox_embedding(layer: Any) -> _Described:
     return {"weight": ("oi", (layer.num_embeddings, layer.embedding_size))}, 1
 
 
-def _equinox_cell(gates):
+def _equinox_cell(gates: int) -> Callable[[Any], _Described]:
     return lambda cell: ({"weight_ih": ("oi", (gates * cell.hidden_size, cell.input_size)),
                           "weight_hh": ("oi", (gates * cell.hidden_size, cell.hidden_size))}, 1)
 
 
-_KNOWN: dict[tuple[str, str], Callable[[Any], tuple[dict[str, Any], int]]] = {
+_KNOWN: dict[tuple[str, str], Callable[[Any], _Described]] = {
     ("flax", "Linear"): _linear, ("flax", "LinearGeneral"): _linear_general, ("flax", "Einsum"): _einsum,
     ("flax", "Conv"): _flax_conv, ("flax", "ConvTranspose"): _flax_conv, ("flax", "Embed"): _embed,
     ("equinox", "Linear"): _equinox_linear, ("equinox", "Conv"): _equinox_conv,

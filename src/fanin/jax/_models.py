@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
+from jax.sharding import Sharding
 
 from .._errors import FaninError, FaninTypeError, FaninValueError
 from .._seeding import check_source, take_key
 from ..rules import Parameter, Row, Rules, Table
+from ..rules._slots import Buffers, Slot, asked, assign_slots
 from . import _trees
 from ._arrays import check_dtype, check_processes, draw
-from ._leaf import chosen
 from ._shardings import Shardings
+from ._slots import Arrays
 
 if TYPE_CHECKING:
+    from .._seeding import Stream
     from .._types import Seed
 
 
@@ -46,7 +49,7 @@ def parameters(model: Any, *, buffers: bool | str | Sequence[str] = False) -> li
     >>> [each.name for each in fanin.jax.parameters({"layers": [{"kernel": jax.ShapeDtypeStruct((8, 4), "float32")}]})]
     ['layers.0.kernel']
     """
-    return [leaf.parameter for leaf in _read(model, buffers)[0] if not leaf.note]
+    return asked(_read(model, buffers)[0])
 
 
 def init_model(model: Any, rules: Any, *, seed: Seed | None = None, shardings: Any = None,
@@ -94,23 +97,20 @@ def init_model(model: Any, rules: Any, *, seed: Seed | None = None, shardings: A
     >>> params["dense"]["kernel"].shape, [row.rule for row in table]
     ((512, 256), ['*.bias', '*'])
     """
-    leaves, put, layout = _read(model, buffers)
-    parameters = [leaf for leaf in leaves if not leaf.note]
-    if not parameters:
+    slots, put, layout = _read(model, buffers)
+    if not asked(slots):
         raise FaninTypeError(f"`model` must hold floating-point arrays (got a {type(model).__name__} without any): of "
                              "a linen module pass the variables, jax.eval_shape(module.init, key, x)")
-    if any(isinstance(leaf.value, jax.core.Tracer) for leaf in parameters):
+    if any(isinstance(slot.place, jax.core.Tracer) for slot in slots if not slot.note):
         raise FaninTypeError("`model` must hold arrays or shapes (got tracers): call init_model outside of jit, vmap "
                              "and grad, on a model made by eval_shape or by the jitted function")
-    names = [leaf.name for leaf in leaves]
+    names = [slot.parameter.name for slot in slots]
     if len(set(names)) < len(names):
         raise FaninValueError("`model` must have a path of its own for each array (got "
                               f"{max(names, key=names.count)!r} twice)")
-    table = Rules.of(rules).assign([leaf.parameter for leaf in parameters], layout=layout)
-    rows = iter(table)
-    table = Table(next(rows) if not leaf.note else Row(leaf.parameter, note=leaf.note) for leaf in leaves)
+    table = assign_slots(Rules.of(rules), slots, layout)
     source, where = check_source(seed), Shardings(shardings, names)
-    drawn = [(row, where.find(leaf)) for leaf, row in zip(leaves, table, strict=True) if row.scheme is not None]
+    drawn = [(row, where.find(slot)) for slot, row in zip(slots, table, strict=True) if row.scheme is not None]
     for row, _ in drawn:
         _check(row.parameter)
     check_processes(seed, [sharding for _, sharding in drawn])
@@ -119,32 +119,30 @@ def init_model(model: Any, rules: Any, *, seed: Seed | None = None, shardings: A
     return Initialized(put((row.parameter.name, _draw(row, sharding, source)) for row, sharding in drawn), table)
 
 
-def _check(parameter):
+def _check(parameter: Parameter) -> None:
     try:
         check_dtype(parameter.dtype)  # a ShapeDtypeStruct may have a type that JAX has not
     except FaninError as error:
         raise type(error)(f"{parameter.name!r}: {error}") from None
 
 
-def _draw(row, sharding, source):
+def _draw(row: Row, sharding: Sharding | None, source: int | Stream) -> jax.Array:
+    scheme: Any = row.scheme
     name, shape, dtype, _ = row.parameter
-    return draw(row.scheme, shape, dtype, sharding, take_key(source, name), name)
+    return draw(scheme, shape, dtype, sharding, take_key(source, name), name)
 
 
-def _read(model, buffers):
-    """The leaves, a function that takes (name, array) pairs and gives the model with them, and the usual layout."""
-    globs = [buffers] if isinstance(buffers, str) else buffers
-    if not (isinstance(globs, bool) or isinstance(globs, Sequence) and all(isinstance(each, str) for each in globs)):
-        raise FaninTypeError(f"`buffers` must be True, False, a glob or a list of globs (got {buffers!r:.100})")
-    (leaves, put), layout = _leaves(model)
-    leaves = [leaf._replace(note="") if leaf.buffer and chosen(leaf.name, globs) else leaf for leaf in leaves]
-    return leaves, put, layout
+def _read(model: Any, buffers: Any) -> tuple[list[Slot], Callable[[Arrays], Any], str]:
+    """The slots, a function that takes (name, array) pairs and gives the model with them, and the usual layout."""
+    chosen = Buffers(buffers)
+    (slots, put), layout = _find_slots(model)
+    return chosen.choose(slots), put, layout
 
 
-def _leaves(model):
+def _find_slots(model: Any) -> tuple[tuple[list[Slot], Callable[[Arrays], Any]], str]:
     if "flax.nnx" in sys.modules:  # without it no object can be a module of nnx
         from . import _nnx
 
         if _nnx.is_model(model):
-            return _nnx.leaves(model), "jax"
-    return _trees.leaves(model), "torch" if _trees.has_equinox(model) else "jax"
+            return _nnx.find_slots(model), "jax"
+    return _trees.find_slots(model), "torch" if _trees.has_equinox(model) else "jax"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 from flax import nnx
 
 from .._errors import FaninTypeError
+from ..rules._slots import Slot
 from ._layers import layer_of
-from ._leaf import Leaf, is_array, leaf
+from ._slots import Arrays, is_array, slot_of
 
 _OBJECT: Any = getattr(nnx, "Pytree", None) or nnx.Object  # what modules are, and lists and random streams
 _OWN = ("_pytree__", "_object__", "_length")  # nnx' own entries
@@ -22,15 +23,15 @@ def is_model(model: Any) -> bool:
     return any(isinstance(each, known) for each in jax.tree.leaves(model, is_leaf=lambda each: isinstance(each, known)))
 
 
-def leaves(model: Any) -> tuple[list[Leaf], Any]:
+def find_slots(model: Any) -> tuple[list[Slot], Callable[[Arrays], Any]]:
     """All arrays, and a function that puts new ones by name into the model's own Variables and returns the model."""
-    found: list[Leaf] = []
+    found: list[Slot] = []
     variables: dict[str, Any] = {}
     first: dict[int, str] = {}  # id of a Variable -> its name
     for path, owner, value in _walk(model, (), None, []):
         name = ".".join(map(str, path))
         if not isinstance(value, nnx.Variable):
-            found.append(leaf(name, value, None, "an array outside of a Variable")._replace(buffer=False))
+            found.append(slot_of(name, value, None, "an array outside of a Variable")._replace(buffer=False))
             continue
         array, kind = _get(value), "" if isinstance(value, nnx.Param) else type(value).__name__
         if not is_array(array):  # a Variable may hold anything
@@ -39,14 +40,11 @@ def leaves(model: Any) -> tuple[list[Leaf], Any]:
                                      f"arrays in {name!r}): make a Param of each")
             continue
         layer = layer_of(owner, str(path[-1]), tuple(array.shape)) if owner is not None else None
-        if id(value) in first:
-            found.append(leaf(name, array, layer, kind)._replace(note=f"tied to {first[id(value)]}", buffer=False))
-        else:
-            first[id(value)] = name
-            variables[name] = value
-            found.append(leaf(name, array, layer, kind))
+        tied = first.setdefault(id(value), name)
+        found.append(slot_of(name, array, layer, kind, tied if tied != name else ""))
+        variables[tied] = value
 
-    def put(arrays):
+    def put(arrays: Arrays) -> Any:
         for name, array in arrays:
             _set(variables[name], array)
         return model
@@ -54,7 +52,7 @@ def leaves(model: Any) -> tuple[list[Leaf], Any]:
     return found, put
 
 
-def _walk(node, path, owner, above):
+def _walk(node: Any, path: tuple[Any, ...], owner: Any, above: list[Any]) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
     """(path, the module that holds it, Variable or array) for each, in nnx' own order, by name.
 
     The order in which attributes were set is lost in nnx.eval_shape, and it must not say which name of a tied parameter
@@ -82,16 +80,17 @@ def _walk(node, path, owner, above):
             yield from _walk(child, (*path, key), owner, [*above, node])
 
 
-def _order(item):
+def _order(item: tuple[Any, Any]) -> tuple[int, int, str]:
+    """Numbers before names, each in their own order."""
     key = str(item[0])
     return (0, int(key), "") if key.isdecimal() else (1, 0, key)
 
 
-def _get(variable):
+def _get(variable: Any) -> Any:
     return variable.get_value() if hasattr(nnx.Variable, "get_value") else variable.value
 
 
-def _set(variable, array):
+def _set(variable: Any, array: jax.Array) -> None:
     if hasattr(nnx.Variable, "set_value"):
         variable.set_value(array)
     else:

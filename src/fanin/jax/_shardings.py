@@ -7,9 +7,9 @@ from typing import Any
 import jax
 from jax.sharding import NamedSharding, PartitionSpec, Sharding
 
-from .._errors import FaninError, FaninValueError
+from .._errors import FaninError, FaninValueError, listed
+from ..rules._slots import Slot
 from ._arrays import check_sharding, on_mesh
-from ._leaf import Leaf
 from ._trees import dotted
 
 _ONE = (Sharding, PartitionSpec, jax.Device)
@@ -27,26 +27,26 @@ class Shardings:
             unknown = sorted(set(by_name) - set(names))
             if unknown:
                 raise FaninValueError("`shardings` must be a tree with the model's own paths (got "
-                                      f"{', '.join(map(repr, unknown[:20]))}, which the model has not)")
+                                      f"{listed(map(repr, unknown))}, which the model has not)")
             self._given = lambda parameter: by_name.get(parameter.name)
 
-    def find(self, leaf: Leaf) -> Sharding | None:
+    def find(self, slot: Slot) -> Sharding | None:
         """A parameter's sharding, the one given or its own, or None for the default device."""
         try:
-            given = self._given(leaf.parameter)
-            return check_sharding(given if given is not None else _own(leaf.value), leaf.parameter.shape)
+            given = self._given(slot.parameter)
+            return check_sharding(given if given is not None else _own(slot.place), slot.parameter.shape)
         except FaninError as error:
-            raise type(error)(f"{leaf.name!r}: {error}") from None
+            raise type(error)(f"{slot.parameter.name!r}: {error}") from None
 
 
-def _by_name(tree, names):
+def _by_name(tree: Any, names: list[str]) -> dict[str, Any]:
     """Shardings by dotted names; those in the Variables of a State of nnx have one step more."""
     pairs, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda each: isinstance(each, _ONE))
     by_path = {dotted(tree, path): each for path, each in pairs}
     return {path if path in names else path.removesuffix(".value"): each for path, each in by_path.items()}
 
 
-def _own(value):
+def _own(value: Any) -> Any:
     """Where an array is, or a ShapeDtypeStruct says it should be; None for an array that JAX may move."""
     sharding = getattr(value, "sharding", None)
     if isinstance(value, jax.Array) and not value.committed:

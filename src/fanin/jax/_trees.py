@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
 from ..rules import Layer
+from ..rules._slots import Slot
 from ._layers import layer_of
-from ._leaf import Leaf, is_array, leaf
+from ._slots import Arrays, is_array, slot_of
 
 
 def is_equinox(node: Any) -> bool:
@@ -26,7 +27,7 @@ def has_equinox(model: Any) -> bool:
     return any(map(is_equinox, jax.tree.leaves(model, is_leaf=is_equinox)))
 
 
-def leaves(model: Any) -> tuple[list[Leaf], Any]:
+def find_slots(model: Any) -> tuple[list[Slot], Callable[[Arrays], Any]]:
     """All arrays, and a function that gives a copy of the tree with new ones by name."""
     pairs, structure = jax.tree_util.tree_flatten_with_path(model, is_leaf=_is_box)
     values = [value.unbox() if _is_box(value) else value for _, value in pairs]
@@ -37,15 +38,16 @@ def leaves(model: Any) -> tuple[list[Leaf], Any]:
         if is_array(value):
             owner, kind = _owner(model, path)
             if is_equinox(owner):
-                layer = layer_of(owner, _key(path[-1]), tuple(value.shape))
-                kind = kind or "a numpy array, which equinox doesn't train" * isinstance(value, np.ndarray)
+                layer: Layer | None = layer_of(owner, _key(path[-1]), tuple(value.shape))
+                if not kind and isinstance(value, np.ndarray):
+                    kind = "a numpy array, which equinox doesn't train"
             else:
                 layer = _linen_layer(name, shapes)
             if is_collection(model, path):
                 kind = f"of the collection {_key(path[0])}"
-            found.append(leaf(name, value, layer, kind))
+            found.append(slot_of(name, value, layer, kind))
 
-    def put(arrays):
+    def put(arrays: Arrays) -> Any:
         new = dict(arrays)
         return jax.tree_util.tree_unflatten(structure, [
             old if (array := new.get(name)) is None else old.replace_boxed(array) if _is_box(old) else array
@@ -65,11 +67,11 @@ def is_collection(model: Any, path: Any) -> bool:
     return _is_linen(model) and _key(path[0]) != "params"
 
 
-def _is_linen(model):
+def _is_linen(model: Any) -> bool:
     return isinstance(model, Mapping) and isinstance(model.get("params"), Mapping)
 
 
-def _key(key):
+def _key(key: Any) -> str:
     """A step of a path as text."""
     for attribute in ("name", "key", "idx"):  # GetAttrKey, DictKey, SequenceKey; FlattenedIndexKey has a key too
         if hasattr(key, attribute):
@@ -77,15 +79,14 @@ def _key(key):
     return str(key)
 
 
-def _owner(model, path):
+def _owner(model: Any, path: Any) -> tuple[Any, str]:
     """The innermost equinox module on a path to an array, and what the array is if it is no parameter."""
     owner, kind, node = None, "", model
     for key in path[:-1]:
         if is_equinox(node):
             owner = node
         try:
-            node = getattr(node, key.name) if hasattr(key, "name") else node[getattr(key, "key", None)
-                                                                             if hasattr(key, "key") else key.idx]
+            node = _step(node, key)
         except (AttributeError, KeyError, IndexError, TypeError):  # a node of the user's own, flattened otherwise
             return None, kind
         if type(node).__name__ == "StateIndex":
@@ -93,13 +94,20 @@ def _owner(model, path):
     return (node if is_equinox(node) else owner), kind
 
 
-def _is_box(value):
+def _step(node: Any, key: Any) -> Any:
+    """What a node holds at one step of a path: GetAttrKey, DictKey, SequenceKey."""
+    if hasattr(key, "name"):
+        return getattr(node, key.name)
+    return node[key.key if hasattr(key, "key") else key.idx]
+
+
+def _is_box(value: Any) -> bool:
     """Whether it is one of linen's boxes for metadata, as `nn.with_partitioning` makes them."""
     meta = sys.modules.get("flax.core.meta")
     return meta is not None and isinstance(value, meta.AxisMetadata)
 
 
-def _linen_layer(name, shapes):
+def _linen_layer(name: str, shapes: dict[str, tuple[int, ...]]) -> Layer | None:
     """What names tell: linen calls a layer without a name Dense_0, and an attention's parts query, key, value, out."""
     own, field = ["", *name.split(".")][-2:]
     found = re.fullmatch(r"([A-Z]\w*)_\d+", own)

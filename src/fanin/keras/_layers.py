@@ -4,16 +4,20 @@ Keras counts fans from the shape alone, as if every kernel were (*kernel, in, ou
 transposed convolutions, for attention's (in, heads, size), and for gates side by side.
 """
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import keras
 
 from ..rules import Layer
 
 
-def layer_of(owner, name, shape):
+def layer_of(owner: Any, name: str, shape: tuple[int, ...]) -> Layer:
     """The `Layer` of the variable `name` of a layer."""
-    types, facts = [], {}
+    types: list[str] = []
+    facts: dict[str, Any] = {}
     for kind in type(owner).__mro__:
         if kind in (keras.Model, keras.layers.Layer):
             break
@@ -23,11 +27,11 @@ def layer_of(owner, name, shape):
     return Layer(tuple(types), **facts)
 
 
-def _dense(owner, name, shape):
+def _dense(owner: Any, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
     return {"layout": "io"} if name in ("kernel", "lora_kernel_a", "lora_kernel_b") else {}
 
 
-def _einsum_dense(owner, name, shape):
+def _einsum_dense(owner: Any, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
     if name != "kernel":
         return {}
     inputs, kernel, output = owner.equation.replace(" ", "").replace("->", ",").split(",")
@@ -36,37 +40,37 @@ def _einsum_dense(owner, name, shape):
     return {"layout": layout} if "?" not in layout and len(layout) == len(shape) else {}
 
 
-def _embedding(owner, name, shape):
+def _embedding(owner: Any, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
     # A row is an output, looked up: fan_in is its length, as in torch and flax (Keras counts the rows).
     return {"layout": {"embeddings": "oi", "reverse_embeddings": "io"}[name]} \
         if name in ("embeddings", "reverse_embeddings") else {}
 
 
-def _conv(owner, name, shape):
+def _conv(owner: Any, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
     return {"layout": "*io", "groups": owner.groups} if name == "kernel" else {}
 
 
-def _conv_transpose(owner, name, shape):
+def _conv_transpose(owner: Any, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
     return {"layout": "*oi", "transposed": True} if name == "kernel" else {}
 
 
-def _depthwise(owner, name, shape):
+def _depthwise(owner: Any, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
     # (*kernel, in, multiplier): each of the `in` channels is a convolution of its own
     return {"layout": "*bo"} if name in ("kernel", "depthwise_kernel") else \
         {"layout": "*io"} if name == "pointwise_kernel" else {}
 
 
-def _recurrent(owner, name, shape):
+def _recurrent(owner: Any, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
     # Gates stand side by side along the last axis: each has `units` outputs.
     return {"layout": "io", "fan_out": owner.units} if name in ("kernel", "recurrent_kernel") else {}
 
 
-def _conv_recurrent(owner, name, shape):
+def _conv_recurrent(owner: Any, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
     return {"layout": "*io", "fan_out": owner.filters * math.prod(shape[:-2])} \
         if name in ("kernel", "recurrent_kernel") else {}
 
 
-def _torch_module(owner, name, shape):
+def _torch_module(owner: Any, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
     return {"layout": "oi*"} if len(shape) > 1 else {}
 
 

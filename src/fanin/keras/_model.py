@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 
 from .._checks import flag
-from .._dtypes import as_dtype
 from .._errors import FaninTypeError, FaninValueError
 from .._seeding import check_source
-from ..rules import Parameter, Row, Rules, Table
+from ..rules import Parameter, Rules, Table
+from ..rules._slots import Buffers, Slot, asked, assign_slots, numpy_dtype
 from ._layers import layer_of
-from ._names import Place, places
+from ._names import places
 
 if TYPE_CHECKING:
     from .._types import Seed
@@ -37,7 +35,7 @@ def parameters(model: keras.layers.Layer, *, buffers: bool | str | Sequence[str]
     Raises:
         FaninTypeError, FaninValueError: as `init_model`.
     """
-    return [parameter for place, parameter in _find(model, buffers) if not _note(place, buffers)]
+    return asked(_find_slots(model, buffers))
 
 
 def init_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = None,
@@ -86,51 +84,28 @@ def init_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = Non
     logits.bias    [10]        float32  Dense  *.bias    Constant(value=0.0)                      0
     """
     rules, source, dry_run = Rules.of(rules), check_source(seed), flag("dry_run", dry_run)
-    found = _find(model, buffers)
-    notes = [_note(place, buffers) for place, _ in found]
-    assigned = iter(rules.assign([parameter for (_, parameter), note in zip(found, notes) if not note], layout="jax"))
-    rows = [Row(parameter, note=note) if note else next(assigned) for (_, parameter), note in zip(found, notes)]
+    slots = _find_slots(model, buffers)
+    table = assign_slots(rules, slots, layout="jax")
     if not dry_run:
-        for (place, parameter), row in zip(found, rows):
+        for slot, row in zip(slots, table, strict=True):
             if row.scheme is not None:
-                place.variable.assign(row.scheme(parameter.shape, parameter.dtype, seed=source, name=parameter.name))
-    return Table(rows)
+                parameter = row.parameter
+                slot.place.variable.assign(row.scheme(parameter.shape, parameter.dtype, seed=source,
+                                                      name=parameter.name))
+    return table
 
 
-def _find(model, buffers):
-    """(place, parameter) of each variable of a model that can be initialized."""
+def _find_slots(model: Any, buffers: Any) -> list[Slot]:
+    """A `Slot` for each variable of a model that can be initialized; its `place` is a `Place`."""
     if not isinstance(model, keras.layers.Layer):
         raise FaninTypeError(f"`model` must be a keras.Model or a layer (got {model!r:.100}, a {type(model).__name__})")
-    if not isinstance(buffers, bool) and not (isinstance(buffers, (str, list, tuple))
-                                              and all(isinstance(glob, str) for glob in buffers)):
-        raise FaninTypeError(f"`buffers` must be True, False, or a glob or several over their names (got {buffers!r})")
-    found = []
+    chosen, slots = Buffers(buffers), []
     for place in places(model):
         if (mode := place.owner.quantization_mode) not in FLOATING_QUANTIZATION:
             raise FaninValueError(f"`model` must not be quantized (the layer of {place.name!r} is: {mode}): initialize "
                                   "it first, and quantize it then")
         shape = tuple(place.variable.shape)
-        parameter = Parameter(place.name, shape, _numpy_dtype(place.variable.dtype),
+        parameter = Parameter(place.name, shape, numpy_dtype(keras.backend.standardize_dtype(place.variable.dtype)),
                               layer_of(place.owner, place.variable.name, shape))
-        found.append((place, parameter))
-    return found
-
-
-def _note(place: Place, buffers) -> str:
-    """Why a variable is left as it is, whatever rules say; "" where they are asked."""
-    if place.tied:
-        return f"tied to {place.tied}"
-    globs = [buffers] if isinstance(buffers, str) else [] if isinstance(buffers, bool) else buffers
-    wanted = buffers is True or any(fnmatch.fnmatchcase(place.name, glob) for glob in globs)
-    return "buffer, left as it is" if place.buffer and not wanted else ""
-
-
-def _numpy_dtype(dtype):
-    """numpy's counterpart, also of a type that fanin can't draw: its variable may be kept."""
-    dtype = keras.backend.standardize_dtype(dtype)
-    try:
-        return as_dtype(dtype)
-    except FaninTypeError:
-        import ml_dtypes
-
-        return np.dtype(getattr(ml_dtypes, dtype, "V1"))
+        slots.append(Slot(parameter, place, place.tied, "buffer, left as it is" if place.buffer else "", place.buffer))
+    return chosen.choose(slots)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -27,7 +28,7 @@ class Place(NamedTuple):
     tied: str  # the name of an earlier place that holds the same variable, or ""
 
 
-def places(model) -> list[Place]:
+def places(model: Any) -> list[Place]:
     """Each layer's own variables, then those of the layers in it, in the order of `model.weights`; layers shared once.
 
     Random generators' states, metrics and optimizers are no layers' own variables.
@@ -48,7 +49,7 @@ def places(model) -> list[Place]:
     return found
 
 
-def _walk(layer, path, seen):
+def _walk(layer: Any, path: str, seen: set[int]) -> Iterator[tuple[Any, str]]:
     if id(layer) in seen:
         return
     seen.add(id(layer))
@@ -57,7 +58,7 @@ def _walk(layer, path, seen):
         yield from _walk(child, f"{path}{name}.", seen)
 
 
-def _children(layer):
+def _children(layer: Any) -> list[tuple[str, Any]]:
     """The layers directly in a layer, each with the name that the user gave, the attribute's, or its class's."""
     held = layer._flatten_layers(include_self=False, recursive=False)
     if isinstance(layer, (keras.Sequential, keras.Function)):
@@ -74,7 +75,7 @@ def _children(layer):
     return [(names[id(child)], child) for child in children]
 
 
-def _own(layer):
+def _own(layer: Any) -> Iterator[tuple[str, Any, bool]]:
     """(name, variable, whether it is a buffer) of a layer's own variables, as they were made."""
     used: set[str] = set()
     attributes = None
@@ -88,7 +89,7 @@ def _own(layer):
             yield _unique(name, used), variable, buffer
 
 
-def _attributes(layer, held):
+def _attributes(layer: Any, held: Iterable[Any]) -> dict[int, str]:
     """{id: the attribute that holds it, with a list's index or a dict's key} for the layers or variables in `held`.
 
     Direct attributes before lists, public ones before private, and by name: backends keep them in different orders.
@@ -108,7 +109,7 @@ def _attributes(layer, held):
     return found
 
 
-def _items(path, value):
+def _items(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, (list, tuple, dict)):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _items(f"{path}.{key}", item)
@@ -116,11 +117,11 @@ def _items(path, value):
         yield path, value
 
 
-def _is_automatic(layer):
+def _is_automatic(layer: Any) -> bool:
     return re.fullmatch(rf"{re.escape(snake_case(type(layer).__name__))}(_\d+)?", layer.name) is not None
 
 
-def snake_case(name):
+def snake_case(name: str) -> str:
     """A class's name as Keras makes automatic names of it.
 
     >>> snake_case("MultiHeadAttention"), snake_case("Conv2D"), snake_case("LSTM")
@@ -130,7 +131,7 @@ def snake_case(name):
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def _unique(name, used):
+def _unique(name: str, used: set[str]) -> str:
     found, number = name, 0
     while found in used:
         number += 1
@@ -139,7 +140,7 @@ def _unique(name, used):
     return found
 
 
-def _check_built(layer, path):
+def _check_built(layer: Any, path: str) -> None:
     """Refuse a layer whose variables don't exist yet. Those without `build` of their own have none to make."""
     if not layer.built and (not path or type(layer).build is not keras.layers.Layer.build):
         which = f"its layer {path[:-1]!r}, a {type(layer).__name__}," if path else f"a {type(layer).__name__}"

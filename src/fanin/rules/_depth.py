@@ -1,7 +1,9 @@
-"""Depth, told from names: the how-many-th layer of its stack a parameter is in, and how many the stack has."""
+"""Depth, told from names: a parameter's layer, counted from 0 in its stack, and how many layers the stack has."""
 
-import functools
+from __future__ import annotations
+
 import re
+from collections.abc import Iterable
 
 _NUMBER = re.compile(r"(?:(?<=[./])|^)\d+(?=[./])")
 
@@ -9,10 +11,11 @@ _NUMBER = re.compile(r"(?:(?<=[./])|^)\d+(?=[./])")
 class Depths:
     """Over the names of a whole model: "encoder.layers.3.fc.weight" is in layer 3 of the stack "encoder.layers."."""
 
-    def __init__(self, names):
-        self.names = names
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = names
+        self._stacks: dict[str, set[int]] = {}
 
-    def find(self, name, found):
+    def find(self, name: str, found: re.Match[str]) -> tuple[int, int] | None:
         """(layer, layers) of a name, or None. `found` is the match of a rule: its group `layer` wins, if it has one.
 
         Otherwise the first number between dots is the layer. `layers` counts the numbers at that place.
@@ -28,12 +31,9 @@ class Depths:
             number, start = first[0], first.start()
         return int(number), len(self._stack(name[:start]))
 
-    @functools.cached_property
-    def _stacks(self):
-        return {}
-
-    def _stack(self, prefix):
+    def _stack(self, prefix: str) -> set[int]:
+        """The numbers that stand after a prefix in any name."""
         if prefix not in self._stacks:
             pattern = re.compile(re.escape(prefix) + r"(\d+)")
-            self._stacks[prefix] = {int(at[1]) for at in map(pattern.match, self.names) if at}
+            self._stacks[prefix] = {int(at[1]) for at in map(pattern.match, self._names) if at}
         return self._stacks[prefix]

@@ -1,8 +1,11 @@
 """Numbers in rules that follow from the model, "=0.02/sqrt(2*layers)": arithmetic on names, and nothing else is run."""
 
+from __future__ import annotations
+
 import ast
 import math
 import operator
+from collections.abc import Mapping
 from typing import Any
 
 from .._errors import FaninValueError
@@ -15,35 +18,35 @@ _OPERATORS: dict[type, Any] = {
 _FUNCTIONS: dict[str, Any] = {"sqrt": math.sqrt, "log": math.log, "exp": math.exp, "min": min, "max": max}
 
 
-def is_expression(value):
+def is_expression(value: Any) -> bool:
     return isinstance(value, str) and value.startswith("=")
 
 
-def used_names(value):
+def used_names(value: Any) -> set[str]:
     """The names in all expressions of a (nested) value; FaninValueError for one that is no arithmetic."""
     if is_expression(value):
         return {node.id for node in ast.walk(_parse(value)) if isinstance(node, ast.Name)} - set(_FUNCTIONS)
     if isinstance(value, dict):
         value = list(value.values())
-    return set().union(*map(used_names, value)) if isinstance(value, list) else set()
+    return {name for item in value for name in used_names(item)} if isinstance(value, list) else set()
 
 
-def substitute(value, variables):
+def substitute(value: Any, variables: Mapping[str, float]) -> Any:
     """The value with each expression in it replaced by its number."""
     if is_expression(value):
         try:
             result = _evaluate(_parse(value), variables)
         except (ArithmeticError, ValueError, TypeError) as error:
-            where = ", ".join(f"{name}={variables[name]!r}" for name in sorted(used_names(value)))
-            raise FaninValueError(f"{value!r} must have a real value (got {error}{' for ' + where if where else ''})") \
-                from None
+            given = ", ".join(f"{name}={variables[name]!r}" for name in sorted(used_names(value)))
+            where = f" for {given}" if given else ""
+            raise FaninValueError(f"{value!r} must have a real value (got {error}{where})") from None
         return result
     if isinstance(value, dict):
         return {key: substitute(item, variables) for key, item in value.items()}
     return [substitute(item, variables) for item in value] if isinstance(value, list) else value
 
 
-def _parse(text):
+def _parse(text: str) -> ast.expr:
     try:
         tree = ast.parse(text[1:].strip(), mode="eval").body
         _check(tree)
@@ -54,7 +57,7 @@ def _parse(text):
     return tree
 
 
-def _check(node):
+def _check(node: ast.expr) -> None:
     match node:
         case ast.Constant(value=int() | float()) | ast.Name():
             pass
@@ -70,7 +73,7 @@ def _check(node):
             raise ValueError(f"{ast.unparse(node)} is none")
 
 
-def _evaluate(node, variables):
+def _evaluate(node: ast.expr, variables: Mapping[str, float]) -> Any:
     match node:
         case ast.Constant():
             return node.value

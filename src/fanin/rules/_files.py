@@ -1,21 +1,24 @@
 """Rule files, TOML or JSON, and the built-in sets, as tables."""
 
+from __future__ import annotations
+
 import json
 import os
 import tomllib
 from importlib import resources
+from typing import Any
 
 from .._checks import unique_keys
 from .._errors import FaninError, FaninTypeError, FaninValueError
 
 
-def rule_sets():
+def rule_sets() -> list[str]:
     """The names of the built-in rule sets."""
     folder = resources.files(__package__) / "sets"
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
-def read_table(source):
+def read_table(source: str | os.PathLike[str]) -> dict[str, Any]:
     """What a built-in set (by name) or a TOML or JSON file holds."""
     source = os.fspath(source)
     if source in rule_sets():
@@ -39,7 +42,7 @@ def read_table(source):
     return table
 
 
-def _decode(data):
+def _decode(data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

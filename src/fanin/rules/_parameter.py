@@ -31,7 +31,7 @@ class Layer(NamedTuple):
     fan_out: float | None = None
     padding_idx: int | None = None
 
-    def fans(self, shape, layout="oi*") -> Fans:
+    def fans(self, shape: tuple[int, ...], layout: str = "oi*") -> Fans:
         """The parameter's fans; `layout` where the layer tells none.
 
         >>> Layer(("ConvTranspose2d",), "io*", transposed=True).fans((64, 32, 4, 4))
@@ -75,7 +75,7 @@ class Layer(NamedTuple):
             raise type(error)(f"`layer`: {error}") from None
 
 
-def _positive(name, value):
+def _positive(name: str, value: Any) -> Any:
     if finite(name, value) <= 0:
         raise FaninValueError(f"`{name}` must be > 0 (got {value!r})")
     return value
@@ -96,6 +96,6 @@ class Parameter(NamedTuple):
     dtype: np.dtype
     layer: Layer | None = None
 
-    def fans(self, layout="oi*") -> Fans:
+    def fans(self, layout: str = "oi*") -> Fans:
         """fan_in and fan_out, by the layer if it tells them."""
         return (self.layer or Layer()).fans(self.shape, layout)

@@ -1,7 +1,10 @@
 """One rule: which parameters it is for, and which scheme each of them gets."""
 
+from __future__ import annotations
+
 import fnmatch
 import re
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +21,7 @@ from ._table import label
 
 KEYS = ("match", "init", "layer", "rank", "rank_of", "fans_of", "fans", "padding_idx")
 ARANGE, KEEP = "arange", "keep"
+_REFERENCE = re.compile(r"\\(?:([1-9])(?!\d)|g<([A-Za-z_]\w*)>)")  # to a group, in a template of re's
 FROM_NAME, FROM_FANS = {"layer", "layers"}, {"fan_in", "fan_out"}
 
 
@@ -33,7 +37,7 @@ class Model(NamedTuple):
 class Rule:
     """One rule, checked: its keys are known, its pattern compiles and its scheme exists."""
 
-    def __init__(self, entry, variables=()):
+    def __init__(self, entry: Mapping[str, Any], variables: Iterable[str] = ()) -> None:
         for key in ("match", "init"):
             if key not in entry:
                 raise FaninValueError(f"must have `{key}` (got {entry!r})")
@@ -55,7 +59,8 @@ class Rule:
             self.pattern = re.compile(self.match[3:] if self.regular else fnmatch.translate(self.match))
         except re.error as error:
             raise FaninValueError(f"`match` must hold a valid regular expression ({error})") from None
-        self._built: dict[Facts, tuple[Initializer, str]] = {}
+        self._built: dict[Hashable, tuple[Initializer, str]] = {}
+        self._roles: dict[str, Layer] = {}
         self.names = used_names(self.init)
         unknown = sorted(self.names - FROM_NAME - FROM_FANS - set(variables))
         if unknown:
@@ -67,24 +72,26 @@ class Rule:
             raise FaninValueError("`fans_of` needs an `init` with fans, such as variance_scaling (got "
                                   f"{entry['init']!r})")
 
-    def matches(self, parameter, model):
-        """The match object when the rule applies to a parameter, else None."""
-        found = self.pattern.fullmatch(parameter.name)
-        if not found:
-            return None
-        if self.layers is not None:
-            types = parameter.layer.types if parameter.layer else ()
-            if not any(pattern.fullmatch(each) for pattern in self.layers for each in types):
-                return None
-        if self.ranks is not None:
-            counted = parameter
-            if "rank_of" in self.entry:
-                counted = model.parameters.get(self._sibling("rank_of", parameter, found))
-            if counted is None or len(counted.shape) not in self.ranks:
-                return None
-        return found
+    @property
+    def looks_at_names(self) -> bool:
+        """Whether what a parameter gets depends on more than its layer, shape and dtype."""
+        return bool(self.names) or "fans_of" in self.entry
 
-    def choose(self, parameter, found, model) -> tuple[Initializer | None, str]:
+    def is_for(self, types: tuple[str, ...], rank: int) -> bool:
+        """Whether the rule is for parameters with so many axes of a layer of these types, whatever their names."""
+        if self.layers is not None and not any(pattern.fullmatch(each) for pattern in self.layers for each in types):
+            return False
+        return self.ranks is None or "rank_of" in self.entry or rank in self.ranks
+
+    def matches(self, parameter: Parameter, model: Model) -> re.Match[str] | None:
+        """The match object when the rule, which `is_for` the parameter's kind, applies to it; else None."""
+        found = self.pattern.fullmatch(parameter.name)
+        if found is None or self.ranks is None or "rank_of" not in self.entry:
+            return found
+        counted = model.parameters.get(self._sibling("rank_of", parameter, found))
+        return found if counted is not None and len(counted.shape) in self.ranks else None
+
+    def choose(self, parameter: Parameter, found: re.Match[str], model: Model) -> tuple[Initializer | None, str]:
         """The scheme for a parameter that the rule applies to, and how it is printed; None: it stays as it is."""
         if self.init == KEEP:
             return None, ""
@@ -95,34 +102,38 @@ class Rule:
         facts = Facts(layer if self.by_layer else Layer(), model.usual)
         if "fans_of" in self.entry:
             facts = self._fans_of(parameter, found, model)
-        if self.names:
-            scheme = build(substitute(self.init, self._variables(parameter, found, model, facts)), facts)
-            chosen = scheme, label(scheme)
-        else:
-            chosen = self._build(facts)
+        chosen = self._build(facts, self._variables(parameter, found, model, facts) if self.names else {})
         row = layer.padding_idx if self.padding_idx is None else self.padding_idx
         return chosen if row is None else _with_zero_row(chosen[0], row, parameter, facts)
 
-    def _build(self, facts):
+    def _build(self, facts: Facts, variables: dict[str, float]) -> tuple[Initializer, str]:
         """The scheme and its label, one for all parameters of which the same is known."""
-        if facts not in self._built:
-            scheme = build(self.init, facts)
-            self._built[facts] = scheme, label(scheme)
-        return self._built[facts]
+        known = facts, tuple(variables.items())
+        if known not in self._built:
+            scheme = build(substitute(self.init, variables), facts)
+            self._built[known] = scheme, label(scheme)
+        return self._built[known]
 
-    def _fans_of(self, parameter, found, model):
+    def _fans_of(self, parameter: Parameter, found: re.Match[str], model: Model) -> Facts:
         sibling = self._sibling("fans_of", parameter, found)
         if sibling not in model.parameters:
             raise FaninValueError(f"`fans_of` must name a tensor of the model (got {sibling!r})")
         other = model.parameters[sibling]
         layer = other.layer if self.by_layer and other.layer else Layer()
         if layer.layout is None and not self.names:
-            own = build(self.init, Facts(usual=model.usual)).get_config()
-            layer = layer._replace(**{key: own[key] for key in ROLES if key in own})
+            layer = self._own_roles(model.usual)._replace(fan_in=layer.fan_in, fan_out=layer.fan_out)
         fans = layer.fans(other.shape, model.usual)
         return Facts(Layer(fan_in=fans.fan_in, fan_out=fans.fan_out), model.usual)
 
-    def _variables(self, parameter, found, model, facts):
+    def _own_roles(self, usual: str) -> Layer:
+        """The roles of the axes that `init` itself says, as a layer."""
+        if usual not in self._roles:
+            scheme, _ = self._build(Facts(usual=usual), {})
+            self._roles[usual] = Layer(**{key: getattr(scheme, key) for key in ROLES if key in _parameters(scheme)})
+        return self._roles[usual]
+
+    def _variables(self, parameter: Parameter, found: re.Match[str], model: Model, facts: Facts) -> dict[str, float]:
+        """What the expressions in `init` may use: numbers of the parameter's, and those that were given."""
         variables: dict[str, float] = {}
         if self.names & FROM_FANS - set(model.variables):
             fans = facts.layer.fans(parameter.shape, model.usual)
@@ -136,21 +147,28 @@ class Rule:
             variables |= dict(zip(("layer", "layers"), depth, strict=True))
         return variables | model.variables
 
-    def _sibling(self, key, parameter, found):
+    def _sibling(self, key: str, parameter: Parameter, found: re.Match[str]) -> str:
         if not self.regular:
             prefix, dot, _ = parameter.name.rpartition(".")
-            return prefix + dot + self.entry[key]
+            return f"{prefix}{dot}{self.entry[key]}"
         try:
-            return found.expand(self.entry[key])
+            return _expand(found, self.entry[key])
         except (re.error, IndexError) as error:
             raise FaninValueError(f"`{key}` must refer to groups of `match` only ({error})") from None
 
 
-def _parameters(scheme):
+def _expand(found: re.Match[str], template: str) -> str:
+    """`found.expand(template)`, which up to Python 3.11 parses the template each time, at five times the cost."""
+    if "\\" in _REFERENCE.sub("", template):
+        return found.expand(template)  # other escapes
+    return _REFERENCE.sub(lambda reference: found[reference[2] or int(reference[1])] or "", template)
+
+
+def _parameters(scheme: Initializer | None) -> dict[str, Any]:
     return {} if scheme is None else signature(type(scheme))
 
 
-def _layers(value):
+def _layers(value: Any) -> list[re.Pattern[str]] | None:
     if value is None:
         return None
     names = [value] if isinstance(value, str) else value
@@ -159,7 +177,7 @@ def _layers(value):
     return [re.compile(fnmatch.translate(name)) for name in names]
 
 
-def _ranks(value):
+def _ranks(value: Any) -> frozenset[int] | None:
     if value is None:
         return None
     ranks = value if isinstance(value, (list, tuple)) else [value]
@@ -168,7 +186,7 @@ def _ranks(value):
     return frozenset(ranks)
 
 
-def _with_zero_row(scheme, row, parameter, facts):
+def _with_zero_row(scheme: Any, row: int, parameter: Parameter, facts: Facts) -> tuple[Initializer, str]:
     """The scheme with one row along axis 0 zero: all other elements as without it."""
     if not parameter.shape:
         raise FaninValueError("`padding_idx` needs a shape with at least one axis (got ())")
@@ -185,7 +203,7 @@ def _with_zero_row(scheme, row, parameter, facts):
     return Blocks([scheme, Constant(0.0), scheme], axis=0, sizes=[row % rows, 1, -1]), text
 
 
-def _count(parameter):
+def _count(parameter: Parameter) -> int:
     """The numbers 0, 1, … along the last axis, which the dtype must hold."""
     if not parameter.shape:
         raise FaninValueError(f"{ARANGE!r} needs a shape with at least one axis (got [])")
@@ -197,7 +215,8 @@ def _count(parameter):
     return count
 
 
-def _exact_integers(kind):
+def _exact_integers(kind: np.dtype[Any]) -> int:
+    """All integers up to it are numbers of a floating-point type."""
     import ml_dtypes
 
-    return 2 ** (ml_dtypes.finfo(kind).nmant + 1)
+    return 2 ** (int(ml_dtypes.finfo(kind).nmant) + 1)

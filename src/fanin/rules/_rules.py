@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._checks import choice, flag, integer
-from .._errors import FaninError, FaninTypeError, FaninValueError, listed
+from .._errors import FaninError, FaninTypeError, FaninValueError
 from .._initializers import Initializer
 from .._initializers.codec import encode
+from ._assign import assign, check_matched
 from ._depth import Depths
 from ._facts import LAYOUTS
 from ._parameter import Parameter
@@ -145,32 +146,17 @@ class Rules:
             FaninValueError: strict, and parameters match no rule: it lists them. Else what schemes raise for a shape or
                 dtype, with the parameter's name.
         """
-        parameters = list(parameters)
-        usual = LAYOUTS[choice("layout", layout, tuple(LAYOUTS))]
-        names = {parameter.name: parameter for parameter in parameters}
-        model = Model(names, Depths(names), usual, self._variables)
-        rows = [self._row(parameter, model) for parameter in parameters]
-        unmatched = [row.parameter for row in rows if row.rule is None]
-        if unmatched and self._strict:
-            missing = listed(parameter.name for parameter in unmatched)
-            hint = " (rules with `layer` apply only where layers are known: to modules, ONNX files, and tables that " \
-                   "have them)" if any(rule.layers for rule in self._rules) and not any(
-                       parameter.layer and parameter.layer.types for parameter in unmatched) else ""
-            raise FaninValueError(f"every parameter must match a rule: add one for {missing}{hint}")
-        return Table(rows)
+        return Table(self._assign(parameters, (), layout))
 
-    def _row(self, parameter, model):
-        try:
-            for rule in self._rules:
-                if found := rule.matches(parameter, model):
-                    scheme, label = rule.choose(parameter, found, model)
-                    if scheme is None:
-                        return Row(parameter, rule.match, note="left as it is: a rule says so")
-                    plan = scheme.describe(parameter.shape, parameter.dtype)
-                    return Row(parameter, rule.match, scheme, label, plan)
-        except FaninError as error:
-            raise type(error)(f"{parameter.name!r}: {error}") from None
-        return Row(parameter, note="left as it is: no rule matches")
+    def _assign(self, parameters: Iterable[Parameter], siblings: Iterable[Parameter], layout: str) -> list[Row]:
+        """The rows of `assign`. Rules may look at siblings, too, which get no row: their tensors have other names."""
+        usual = LAYOUTS[choice("layout", layout, tuple(LAYOUTS))]
+        parameters = list(parameters)
+        names = {parameter.name: parameter for parameter in (*siblings, *parameters)}
+        rows = assign(self._rules, parameters, Model(names, Depths(names), usual, self._variables))
+        if self._strict:
+            check_matched(self._rules, rows)
+        return rows
 
     # -- rules as data --------------------------------------------------------------------------------------------
 
@@ -203,35 +189,36 @@ class Rules:
                                   "them, upgrade to read them")
         return cls(entries, config.get("variables"), config.get("strict", True))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._rules)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return self._value() == other._value() if isinstance(other, Rules) else NotImplemented
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self._value())
 
-    def _value(self):
+    def _value(self) -> str:
         return json.dumps(self.get_config(), sort_keys=True)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         # not the config: a scheme whose class isn't registered has its own pickle
         return Rules, (self._entries(), self._variables, self._strict)
 
-    def _entries(self):
+    def _entries(self) -> list[dict[str, Any]]:
         return [rule.entry for rule in self._rules]
 
-    def __repr__(self):
-        others = f", variables={self._variables!r}" * bool(self._variables) + ", strict=False" * (not self._strict)
-        return f"Rules({self._entries()!r}{others})"
+    def __repr__(self) -> str:
+        variables = f", variables={self._variables!r}" if self._variables else ""
+        strict = "" if self._strict else ", strict=False"
+        return f"Rules({self._entries()!r}{variables}{strict})"
 
 
-def _is_list(value):
+def _is_list(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-def _tables(entries):
+def _tables(entries: Any) -> list[dict[str, Any]]:
     if isinstance(entries, Mapping):
         return [{"match": match, "init": init} for match, init in entries.items()]
     if not _is_list(entries) or not entries:
@@ -250,7 +237,7 @@ def _tables(entries):
     return tables
 
 
-def _variables(variables):
+def _variables(variables: Any) -> dict[str, float]:
     if not isinstance(variables, Mapping):
         raise FaninTypeError(f"`variables` must be a table of numbers (got {variables!r})")
     for name, value in variables.items():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -35,20 +35,16 @@ class Row(NamedTuple):
     note: str = ""
 
 
-class Table(Sequence):
+class Table(Sequence[Row]):
     """Rows, one for each parameter; printed as text."""
 
-    def __init__(self, rows):
+    def __init__(self, rows: Iterable[Row]) -> None:
         self.rows: tuple[Row, ...] = tuple(rows)
 
     @property
     def drawn(self) -> list[Row]:
         """The rows that have a scheme."""
         return [row for row in self.rows if row.scheme is not None]
-
-    def add(self, *rows: Row) -> Table:
-        """A table with more rows."""
-        return Table(self.rows + rows)
 
     def cells(self) -> tuple[list[str], list[list[str]]]:
         """The names of the columns in which anything stands, and their text in each row."""
@@ -65,31 +61,37 @@ class Table(Sequence):
                  "init": row.scheme.get_config() if row.scheme is not None else None, "note": row.note}
                 for row in self.rows]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index):
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Row, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Row | tuple[Row, ...]:
         return self.rows[index]
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return self.rows == other.rows if isinstance(other, Table) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]  # schemes may hold arrays
 
-    def __str__(self):
+    def __str__(self) -> str:
         columns, lines = self.cells()
         widths = [max(map(len, column)) for column in zip(columns, *lines)]
         return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
                          for line in [columns, *lines])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Table of {len(self)} parameters, {len(self.drawn)} of them drawn>"
 
 
-def label(scheme):
+def label(scheme: Initializer) -> str:
     """A scheme in short: its first parameter, and the others that don't have their default.
 
     >>> from fanin import Registry
@@ -103,17 +105,17 @@ def label(scheme):
     return f"{type(scheme).__name__}({', '.join(shown)})"
 
 
-def _short(value):
+def _short(value: Any) -> str:
     if isinstance(value, Initializer):
         return label(value)
     return f"[{', '.join(map(_short, value))}]" if isinstance(value, (list, tuple)) else expression(value)
 
 
-def _same(value, default):
+def _same(value: Any, default: Any) -> bool:
     return type(value) is type(default) and not isinstance(value, np.ndarray) and value == default
 
 
-def _cells(row):
+def _cells(row: Row) -> list[str]:
     parameter, std = row.parameter, getattr(row.plan, "std", None)
     types = parameter.layer.types if parameter.layer else ()
     return [parameter.name, str(list(parameter.shape)), parameter.dtype.name, types[0] if types else "",

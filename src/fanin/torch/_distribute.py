@@ -78,7 +78,7 @@ def distribute(init: Initializer | str | dict[str, Any], shape: Shape, mesh: Dev
                                 stride=torch.empty(dims, device="meta").stride())
     taken = (source.seed, source.next()) if isinstance(source, Stream) and name is None else None
 
-    def shard(index, out):
+    def shard(index: tuple[slice, ...], out: torch.Tensor) -> None:
         # The blocks of all ranks are one draw, so they share one stream id.
         scheme.shard(dims, index, seed=source if taken is None else Stream(*taken), name=name, out=out)
 
@@ -86,7 +86,7 @@ def distribute(init: Initializer | str | dict[str, Any], shape: Shape, mesh: Dev
     return tensor
 
 
-def _check_layout(mesh, placements, rank):
+def _check_layout(mesh: Any, placements: Any, rank: int) -> list[Placement]:
     from torch.distributed.device_mesh import DeviceMesh
     from torch.distributed.tensor import Placement, Shard
 

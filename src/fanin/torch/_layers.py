@@ -4,6 +4,12 @@ torch counts fans from the shape alone, which is wrong for transposed and groupe
 projections (pytorch #23854); the layer's type knows better.
 """
 
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
 from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
@@ -13,23 +19,19 @@ from ..rules import Layer
 _MADE_BY_TORCH = ("torch.nn.utils.parametrize", "torch.distributed.")
 
 
-def type_names(module):
-    """The names of a module's type and of its bases before nn.Module, the most derived first."""
-    names = []
-    for kind in type(module).__mro__:
-        if kind in (nn.Module, object):
-            break
-        if not kind.__module__.startswith(_MADE_BY_TORCH):
-            names.append(kind.__name__)
-    return tuple(names)
+_Describe = Callable[[Any, str], dict[str, Any]]  # (module, key of a parameter) -> fields of a `Layer`
+# type of a module -> (the names of it and of its bases, what describes its parameters)
+_kinds: weakref.WeakKeyDictionary[type, tuple[tuple[str, ...], _Describe | None]] = weakref.WeakKeyDictionary()
 
 
-def layer_of(module, key, rank):
+def layer_of(module: Any, key: str, rank: int) -> Layer:
     """The `Layer` of the parameter (or buffer) `module.<key>`, which has `rank` axes."""
-    types = type_names(module)
-    for kind, describe in _FACTS:
-        if isinstance(module, kind):
-            return Layer(types, **describe(module, key))
+    kind = type(module)
+    if kind not in _kinds:
+        _kinds[kind] = _type_names(kind), next((describe for base, describe in _FACTS if issubclass(kind, base)), None)
+    types, describe = _kinds[kind]
+    if describe is not None:
+        return Layer(types, **describe(module, key))
     if "Conv1D" in types and key == "weight" and hasattr(module, "nf"):  # transformers': a Linear stored as (in, out)
         return Layer(types, "io*")
     if rank == 3 and isinstance(getattr(module, "is_transposed", None), bool):
@@ -38,36 +40,47 @@ def layer_of(module, key, rank):
     return Layer(types)
 
 
-def _weight(layout):
+def _type_names(kind: type) -> tuple[str, ...]:
+    """The names of a module's type and of its bases before nn.Module, the most derived first."""
+    names = []
+    for base in kind.__mro__:
+        if base in (nn.Module, object):
+            break
+        if not base.__module__.startswith(_MADE_BY_TORCH):
+            names.append(base.__name__)
+    return tuple(names)
+
+
+def _weight(layout: str) -> _Describe:
     return lambda module, key: {"layout": layout} if key == "weight" else {}
 
 
-def _conv(module, key):
+def _conv(module: Any, key: str) -> dict[str, Any]:
     return {"layout": "oi*", "groups": module.groups} if key == "weight" else {}
 
 
-def _conv_transpose(module, key):
+def _conv_transpose(module: Any, key: str) -> dict[str, Any]:
     return {"layout": "io*", "groups": module.groups, "transposed": True} if key == "weight" else {}
 
 
-def _embedding(module, key):
+def _embedding(module: Any, key: str) -> dict[str, Any]:
     # A row is an output, looked up: fan_in is its length, as in torch and flax (Keras counts the rows).
     return {"layout": "oi*", "padding_idx": module.padding_idx} if key == "weight" else {}
 
 
-def _attention(module, key):
+def _attention(module: Any, key: str) -> dict[str, Any]:
     if key == "in_proj_weight":  # query, key and value stacked: each maps embed_dim to embed_dim
         return {"layout": "oi*", "fan_in": module.embed_dim, "fan_out": module.embed_dim}
     return {"layout": "oi*"} if key in ("q_proj_weight", "k_proj_weight", "v_proj_weight") else {}
 
 
-def _recurrent(module, key):
+def _recurrent(module: Any, key: str) -> dict[str, Any]:
     if key.startswith(("weight_ih", "weight_hh")):  # the gates are stacked: each has hidden_size outputs
         return {"layout": "oi*", "fan_out": module.hidden_size}
     return {"layout": "oi*"} if key.startswith("weight_hr") else {}
 
 
-_FACTS = [
+_FACTS: list[tuple[Any, _Describe]] = [
     (nn.Linear, _weight("oi*")),
     (nn.Bilinear, _weight("oii")),
     (_ConvTransposeNd, _conv_transpose),

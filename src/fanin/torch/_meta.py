@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from .._errors import FaninRuntimeError, FaninValueError, listed
 from .._seeding import take_key
-from ._places import modules
+from ._places import Place, modules
+
+if TYPE_CHECKING:
+    from .._seeding import Stream
 
 # Methods by which a module fills its own buffers: timm's; torch's batch norms'; and what torch asks of every module
 # that is built on meta (FSDP's docs: `reset_parameters` initializes the module's own parameters and buffers).
 _RESETS = ("init_non_persistent_buffers", "reset_running_stats", "reset_parameters")
 
 
-def materialize(module, found, device, drawn, source):
+def materialize(module: torch.nn.Module, found: list[Place], device: torch.device, drawn: set[str],
+                source: int | Stream) -> dict[str, str]:
     """Give every tensor on meta memory on `device`, and every buffer that is not to be drawn its values.
 
     Values come from the module itself: transformers' models know how to fill their buffers after loading
@@ -37,7 +43,7 @@ def materialize(module, found, device, drawn, source):
     Raises:
         FaninValueError: buffers that nothing fills. FaninRuntimeError: a method failed. The module is as it was.
     """
-    groups = {}
+    groups: dict[int, list[Place]] = {}
     for place in found:
         if place.tensor.is_meta:
             groups.setdefault(id(place.tensor), []).append(place)
@@ -69,18 +75,20 @@ def materialize(module, found, device, drawn, source):
 class _Buffer:
     """A buffer on meta, at all its places: memory for it, and whether somebody has written into that."""
 
-    def __init__(self, places, device):
-        self.places, self.meta, self.filled_by = places, places[0].tensor, None
+    def __init__(self, places: list[Place], device: torch.device) -> None:
+        self.places, self.meta = places, places[0].tensor
+        self.filled_by = ""
         with torch.inference_mode(False):  # tensors made in it don't count their writes
             self.memory = torch.empty_like(self.meta, device=device)
         self.version = self.memory._version
         self.put(self.memory)
 
-    def put(self, tensor):
+    def put(self, tensor: torch.Tensor) -> None:
+        """Register a tensor at all places."""
         for place in self.places:
             place.owner._buffers[place.key] = tensor
 
-    def look(self, who):
+    def look(self, who: str) -> None:
         """Note who has filled it, if it is filled now: written in place, or replaced by another tensor."""
         for place in self.places:
             tensor = place.owner._buffers.get(place.key)
@@ -89,12 +97,12 @@ class _Buffer:
                 self.filled_by = who
                 self.memory = tensor
 
-    def settle(self, device):
+    def settle(self, device: torch.device) -> None:
         """One tensor at all places, of the dtype and on the device that were asked for."""
         self.put(self.memory.to(device=device, dtype=self.meta.dtype))
 
 
-def _fill_by_transformers(module, buffers):
+def _fill_by_transformers(module: torch.nn.Module, buffers: list[_Buffer]) -> None:
     modeling = sys.modules.get("transformers.modeling_utils")  # an object can be a model of it only if it is loaded
     if modeling is None or not buffers:
         return
@@ -113,7 +121,7 @@ def _fill_by_transformers(module, buffers):
 
 
 @contextlib.contextmanager
-def _only_buffers(model, buffers):
+def _only_buffers(model: torch.nn.Module, buffers: list[_Buffer]) -> Iterator[None]:
     """Within it transformers takes everything but `buffers` for initialized, and so leaves it alone."""
     wanted = {id(buffer.memory) for buffer in buffers}
     flagged = [tensor for tensor in (*model.parameters(), *model.buffers())
@@ -129,12 +137,12 @@ def _only_buffers(model, buffers):
             vars(tensor).pop("_is_hf_initialized", None)
 
 
-def _fill_by_resets(buffers):
-    tried = set()
+def _fill_by_resets(buffers: list[_Buffer]) -> None:
+    tried: set[tuple[int, str]] = set()
     for place in [place for buffer in buffers for place in buffer.places]:
-        owner = place.owner
+        owner: Any = place.owner
         for method in _RESETS:
-            left = [buffer for buffer in buffers if buffer.filled_by is None
+            left = [buffer for buffer in buffers if not buffer.filled_by
                     and any(each.owner is owner for each in buffer.places)]
             if not left or (id(owner), method) in tried or not callable(getattr(owner, method, None)):
                 continue
@@ -148,7 +156,7 @@ def _fill_by_resets(buffers):
                 buffer.look(f"{type(owner).__name__}.{method}")
 
 
-def _call(method, owner, where):
+def _call(method: Any, owner: torch.nn.Module, where: str) -> None:
     try:
         method()
     except Exception as error:
@@ -157,8 +165,8 @@ def _call(method, owner, where):
                                 "the CPU") from error
 
 
-def _check_filled(buffers):
-    missing = [buffer.places[0].name for buffer in buffers if buffer.filled_by is None]
+def _check_filled(buffers: list[_Buffer]) -> None:
+    missing = [buffer.places[0].name for buffer in buffers if not buffer.filled_by]
     if missing:
         raise FaninValueError(
             "`module` must be able to fill its buffers on meta (nothing gives values to "

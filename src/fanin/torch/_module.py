@@ -11,18 +11,20 @@ from torch import nn
 from .._backends import check_device
 from .._checks import flag
 from .._drawing import arrays
+from .._drawing.execute import materialize
 from .._errors import FaninError, FaninValueError, listed
-from .._seeding import check_source
-from ..rules import Parameter, Rules, Table
-from . import _parametrized, _sharded
-from ._entries import assign, list_entries
-from ._meta import materialize
-from ._places import check_module
+from .._plans import indexing
+from .._seeding import check_source, take_key
+from ..rules import Parameter, Row, Rules, Table
+from ..rules._slots import Slot, asked, assign_slots
+from . import _meta, _parametrized, _sharded
+from ._places import Place, check_module
+from ._slots import find_slots
 from ._ties import check_apart
 
 if TYPE_CHECKING:
+    from .._seeding import Stream
     from .._types import Seed
-
 
 
 def parameters(module: nn.Module, *, buffers: bool | str | Sequence[str] = False, prefix: str = "") -> list[Parameter]:
@@ -49,7 +51,7 @@ def parameters(module: nn.Module, *, buffers: bool | str | Sequence[str] = False
     >>> [(each.name, each.shape, each.layer.groups) for each in parameters(torch.nn.Conv1d(4, 8, 3, groups=2))]
     [('weight', (8, 2, 3), 2), ('bias', (8,), 1)]
     """
-    return [entry.parameter for entry in list_entries(module, buffers, prefix) if not entry.note]
+    return asked(find_slots(module, buffers, prefix))
 
 
 def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
@@ -105,33 +107,48 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     target, dry_run = _device(device), flag("dry_run", dry_run)
     check_module(module)
     _sharded.prepare(module, seed)
-    entries = list_entries(module, buffers, prefix)
-    rows = assign(rules, entries)
-    drawn = [(entry.place, row) for entry, row in zip(entries, rows, strict=True) if row.scheme is not None]
-    _check_tensors(drawn)
+    slots = find_slots(module, buffers, prefix)
+    table = assign_slots(rules, slots)
+    drawn = [(slot.place, row) for slot, row in zip(slots, table, strict=True) if row.scheme is not None]
+    views = _check_tensors(drawn)
     if dry_run:
-        return Table(rows)
-    _check_meta(entries, drawn, target)
+        return table
+    meta = [slot for slot in slots if slot.place.tensor.is_meta]
+    to_draw = {place.name for place, _ in drawn}
+    _check_meta(meta, to_draw, target)
     ready = {place.name: _parametrized.prepare(place, row, source, target)
              for place, row in drawn if place.parametrized}
-    notes = _leave_meta(module, entries, drawn, target, source)
-    for place, row in drawn:
+    notes = {}
+    if meta and target is not None:
+        notes = _leave_meta(module, slots, to_draw, target, source)
+        views = [None] * len(drawn)  # the module's tensors may be other ones now
+    for (place, row), view in zip(drawn, views, strict=True):
         if place.parametrized:
             notes[place.name] = _parametrized.write(place, *ready.pop(place.name))
         else:
-            _draw(place.tensor, row, source)
-    return Table(row._replace(note=notes.get(row.parameter.name, row.note)) for row in rows)
+            _draw(place.tensor, view, row, source)
+    return _with_notes(table, notes)
 
 
-def _draw(tensor, row, source):
+def _draw(tensor: torch.Tensor, view: Any, row: Row, source: int | Stream) -> None:
+    """Draw a row into a tensor: through the view of it that the checks made, if it had memory then."""
+    scheme: Any = row.scheme
     shape, name = row.parameter.shape, row.parameter.name
     if _sharded.is_sharded(tensor):
-        _sharded.fill(tensor, lambda index, out: row.scheme.shard(shape, index, seed=source, name=name, out=out))
-    else:
-        row.scheme(shape, seed=source, name=name, out=tensor)
+        _sharded.fill(tensor, lambda index, out: scheme.shard(shape, index, seed=source, name=name, out=out))
+        return
+    memory, written = view or arrays.writable(tensor)
+    materialize(row.plan, take_key(source, name), memory.device, memory, indexing.whole(shape))
+    written()
 
 
-def _device(device):
+def _with_notes(table: Table, notes: dict[str, str]) -> Table:
+    if not notes:
+        return table
+    return Table(row._replace(note=notes[name]) if (name := row.parameter.name) in notes else row for row in table)
+
+
+def _device(device: Any) -> torch.device | None:
     if device is None:
         return None
     try:
@@ -146,45 +163,49 @@ def _device(device):
     return found
 
 
-def _check_tensors(drawn):
-    """Everything that could keep a tensor from being written, before the first one is."""
+def _check_tensors(drawn: list[tuple[Place, Row]]) -> list[Any]:
+    """Everything that could keep a tensor from being written, before the first one is.
+
+    Returns what `arrays.writable` gives for each plain tensor that has memory, and None for others.
+    """
+    views: list[Any] = []
+    plain = []
     for place, _ in drawn:
-        tensor = place.tensor
+        tensor, view = place.tensor, None
         try:
             if place.parametrized:
                 _parametrized.check(place)
             elif _sharded.is_sharded(tensor):
                 _sharded.check(tensor)
             elif not tensor.is_meta:
-                arrays.writable(tensor)
+                view = arrays.writable(tensor)
+                plain.append((place.name, tensor))
         except FaninError as error:
             raise type(error)(f"{place.name!r}: {error}".replace("`out`", "it")) from None
-    check_apart([(place.name, place.tensor) for place, _ in drawn if not place.parametrized])
+        views.append(view)
+    check_apart(plain)
+    return views
 
 
-def _check_meta(entries, drawn, device):
+def _check_meta(meta: list[Slot], to_draw: set[str], device: torch.device | None) -> None:
     """What is on the meta device must be drawn, and have a device to go to."""
-    meta = [entry for entry in entries if entry.place.tensor.is_meta]
-    to_draw = {place.name for place, _ in drawn}
     if device is None:
-        there = [entry.place.name for entry in meta if entry.place.name in to_draw]
+        there = [slot.place.name for slot in meta if slot.place.name in to_draw]
         if there:
             raise FaninValueError(f"`device` must say where to put a module on the meta device (got None, and "
                                   f"{listed(there)} there): pass device='cpu' or 'cuda', or dry_run=True for the "
                                   "table alone")
         return
-    empty = [entry.place.name for entry in meta if entry.place.name not in to_draw
-             and not entry.tied and (not entry.place.buffer or entry.place.parametrized)]
+    empty = [slot.place.name for slot in meta if slot.place.name not in to_draw
+             and not slot.tied and (not slot.buffer or slot.place.parametrized)]
     if empty:
         raise FaninValueError(f"`rules` must give a value to each parameter on the meta device (none for "
                               f"{listed(empty)}): what is left as it is would be whatever the memory holds")
 
 
-def _leave_meta(module, entries, drawn, device, source):
-    """Materialize what is on the meta device, if there is anything; {name of a buffer: the note in the table}."""
-    if device is None or not any(entry.place.tensor.is_meta for entry in entries):
-        return {}
-    to_draw = {place.name for place, _ in drawn}
-    filled = materialize(module, [entry.place for entry in entries], device, to_draw, source)
-    tied = {entry.place.name for entry in entries if entry.tied}
+def _leave_meta(module: nn.Module, slots: list[Slot], to_draw: set[str], device: torch.device, source: int | Stream
+                ) -> dict[str, str]:
+    """Materialize what is on the meta device; {name of a buffer: the note in the table}."""
+    filled = _meta.materialize(module, [slot.place for slot in slots], device, to_draw, source)
+    tied = {slot.place.name for slot in slots if slot.tied}
     return {name: f"buffer, filled by {by}" for name, by in filled.items() if name not in tied}

@@ -4,33 +4,41 @@ So it makes no difference whether a layer is initialized or parametrized first. 
 the drawn one (weight_norm: the last bits; spectral_norm: divided by its norm) a note says so.
 """
 
+from __future__ import annotations
+
 import contextlib
+from typing import Any
 
 import torch
 
 from .._errors import FaninError, FaninTypeError, FaninValueError
-from ._places import evaluate
+from .._seeding import Stream
+from ..rules import Row
+from ._places import Place, evaluate
 from ._sharded import is_sharded
 
 
-def originals(place):
+def originals(place: Place) -> list[torch.Tensor]:
     """The tensors that a parametrized one is computed from."""
-    chain = place.parametrizations
+    chain: Any = place.parametrizations
     return [chain.original] if chain.is_tensor else [getattr(chain, f"original{i}") for i in range(chain.ntensors)]
 
 
-def check(place):
+def check(place: Place) -> None:
     """Refuse what `prepare` could not draw into."""
     if any(map(is_sharded, originals(place))):
         raise FaninTypeError("a parametrized tensor must not be sharded: initialize it before it is sharded")
 
 
-def prepare(place, row, source, device):
+def prepare(place: Place, row: Row, source: int | Stream, device: torch.device | None
+            ) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """(what is drawn, what its originals become), on `device` if they are on meta. Nothing of the module is written."""
     kept, spec = originals(place), place.spec()
     value = torch.empty(spec.shape, dtype=spec.dtype, device=device if kept[0].is_meta else kept[0].device)
-    row.scheme(row.parameter.shape, seed=source, name=row.parameter.name, out=value)
-    new, names = value, ", ".join(type(each).__name__ for each in place.parametrizations)
+    scheme: Any = row.scheme
+    scheme(row.parameter.shape, seed=source, name=row.parameter.name, out=value)
+    new: Any = value
+    names = ", ".join(type(each).__name__ for each in place.parametrizations)
     try:
         with torch.no_grad():
             for each in reversed(place.parametrizations):
@@ -50,7 +58,7 @@ def prepare(place, row, source, device):
     return value, [each.clone() if each is value else each for each in new]
 
 
-def write(place, value, new):
+def write(place: Place, value: torch.Tensor, new: list[torch.Tensor]) -> str:
     """Put the originals in place; the note for the table."""
     chain = place.parametrizations
     with torch.no_grad():

@@ -17,10 +17,13 @@ from .._seeding import Stream, check_source
 from ._layout import Runs, Split, blocks, lengths, runs_held
 
 Index = tuple[slice, ...]
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
 def is_sharded(tensor: Any) -> bool:
     """Whether a tensor is spread over ranks, so that `fill` draws it, or says why it can't."""
+    if type(tensor) in _PLAIN and "torch.distributed.fsdp" not in sys.modules:
+        return False  # as nearly always: of sharded tensors FSDP1's flat parameter alone has a plain type
     return isinstance(tensor, (_classes("torch.distributed.tensor", "DTensor")
                                + _classes("torch.distributed.fsdp", "FlatParameter")
                                + _classes("torch.distributed._shard.sharded_tensor", "ShardedTensor")))
@@ -38,18 +41,20 @@ def prepare(module: Any, seed: Any) -> None:
     """
     flat = _classes("torch.distributed.fsdp", "FullyShardedDataParallel")
     gathering = _classes("torch.distributed.fsdp", "FSDPModule")
-    for place, part in module.named_modules():
+    parts = list(module.modules())
+    for part in parts:
         if isinstance(part, flat):
+            place = next(name for name, each in module.named_modules() if each is part)
             raise FaninTypeError(
                 "`module` must not be in FullyShardedDataParallel, whose flat parameters have neither names nor shapes "
                 f"(got {place or 'the whole module'} in it): use torch.distributed.fsdp.fully_shard instead, or "
                 "initialize before wrapping")
         if isinstance(part, torch.nn.parallel.DistributedDataParallel):
             shared_seed(seed)
-    for part in module.modules():
+    for part in parts:
         if isinstance(part, gathering):
             part.reshard()
-    if any(map(is_sharded, module.parameters())) or any(map(is_sharded, module.buffers())):
+    if any(is_sharded(tensor) for part in parts for tensor in (*part._parameters.values(), *part._buffers.values())):
         shared_seed(seed)
 
 
@@ -140,12 +145,12 @@ def _parts(tensor: Any) -> Iterator[tuple[Index, torch.Tensor]]:
         yield index, local[place]
 
 
-def _local(tensor):
+def _local(tensor: Any) -> Any:
     with torch.no_grad():  # else autograd records it
         return tensor.to_local().detach()
 
 
-def _classes(module, name):
+def _classes(module: str, name: str) -> tuple[Any, ...]:
     """A class as a tuple, empty where its module isn't loaded: then nothing can be of it, and loading takes time."""
     found = getattr(sys.modules.get(module), name, None)
     return () if found is None else (found,)

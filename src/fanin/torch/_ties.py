@@ -1,15 +1,21 @@
 """Which places of a module hold one and the same tensor, and the name that it is drawn and saved under."""
 
+from __future__ import annotations
+
 import sys
+from collections.abc import Hashable, Iterable
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
+import torch
 
 from .._errors import FaninValueError
-from ._places import modules
+from ._places import Place, modules
 from ._sharded import is_sharded
 
 
-def aliases(module, prefix, found):
+def aliases(module: torch.nn.Module, prefix: str, found: list[Place]) -> dict[str, str]:
     """{name: the canonical name} of the places whose tensor is drawn under another name.
 
     Canonical is the first place in module order, and of a transformers model the one that its checkpoints have.
@@ -17,11 +23,11 @@ def aliases(module, prefix, found):
     Raises:
         FaninValueError: a transformers model's weights are not tied though its config says so.
     """
-    groups = {}
+    groups: dict[Hashable, list[str]] = {}
     for place in found:
         groups.setdefault(_identity(place), []).append(place.name)
     left_out = _left_out_of_checkpoints(module, prefix)
-    tied = {}
+    tied: dict[str, str] = {}
     for names in groups.values():
         first = next((name for name in names if name not in left_out), names[0])
         tied |= {name: first for name in names if name != first}
@@ -34,7 +40,7 @@ def aliases(module, prefix, found):
     return tied
 
 
-def _identity(place):
+def _identity(place: Place) -> Hashable:
     """Equal for places that hold one tensor, or several in exactly the same memory."""
     tensor = place.tensor
     if place.parametrized or tensor.is_meta or is_sharded(tensor) or not tensor.numel() or not _has_memory(tensor):
@@ -42,19 +48,19 @@ def _identity(place):
     return tensor.device, tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride()
 
 
-def _has_memory(tensor):
+def _has_memory(tensor: torch.Tensor) -> bool:
     try:
         return tensor.data_ptr() != 0
     except RuntimeError:  # sparse, fake, or another subclass without memory of its own
         return False
 
 
-def _left_out_of_checkpoints(module, prefix):
+def _left_out_of_checkpoints(module: torch.nn.Module, prefix: str) -> dict[str, str]:
     """{target: source} of the weights that transformers ties: it saves the source."""
     modeling = sys.modules.get("transformers.modeling_utils")  # an object can be a model of it only if it is loaded
     if modeling is None:
         return {}
-    found = {}
+    found: dict[str, str] = {}
     for path, part in modules(module, prefix):
         if isinstance(part, modeling.PreTrainedModel) and hasattr(part, "get_expanded_tied_weights_keys"):
             keys = part.get_expanded_tied_weights_keys(all_submodels=False)
@@ -62,28 +68,37 @@ def _left_out_of_checkpoints(module, prefix):
     return found
 
 
-def check_apart(tensors):
-    """FaninValueError for two tensors, of a list of (name, tensor), that share memory in part."""
-    extents = []
-    for name, tensor in tensors:
-        if not (tensor.is_meta or is_sharded(tensor)) and tensor.numel() and _has_memory(tensor):
-            memory = _Memory(tensor)
-            extents.append((*np.lib.array_utils.byte_bounds(np.asarray(memory)), name, memory))
-    extents.sort(key=lambda extent: extent[:2])
-    before = []  # those that end after the start of the next one
-    for start, end, name, memory in extents:
-        before = [extent for extent in before if extent[0] > start]
-        for _, other, another in before:
-            if np.shares_memory(np.asarray(memory), np.asarray(another)):
+def check_apart(tensors: Iterable[tuple[str, torch.Tensor]]) -> None:
+    """FaninValueError for two tensors, of (name, tensor) pairs that have memory, that share it in part."""
+    extents = sorted(((*_extent(tensor), name, tensor) for name, tensor in tensors if tensor.numel()),
+                     key=itemgetter(0, 1))
+    before: list[tuple[int, int, str, torch.Tensor]] = []  # those that end after the start of the next one
+    for extent in extents:
+        start, _, name, tensor = extent
+        before = [other for other in before if other[1] > start]
+        for _, _, other, another in before:
+            if np.shares_memory(_addresses(tensor), _addresses(another)):
                 raise FaninValueError(f"`module` must have parameters that are tied wholly or not at all ({other} and "
                                       f"{name} share memory in part): copy one of them")
-        before.append((end, name, memory))
+        before.append(extent)
+
+
+def _extent(tensor: torch.Tensor) -> tuple[int, int]:
+    """The address of a tensor's first byte, and that after its last one. (No stride is negative in torch.)"""
+    start = tensor.data_ptr()
+    if tensor.is_contiguous():
+        return start, start + tensor.nbytes
+    last = sum((dim - 1) * stride for dim, stride in zip(tensor.shape, tensor.stride()))
+    return start, start + (last + 1) * tensor.element_size()
+
+
+def _addresses(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    """A tensor's memory as numpy knows it; nothing is read, so it may be a GPU's."""
+    return np.asarray(_Memory(tensor))
 
 
 class _Memory:
-    """A tensor's addresses as numpy knows them; nothing is read, so they may be a GPU's."""
-
-    def __init__(self, tensor):
+    def __init__(self, tensor: torch.Tensor) -> None:
         size = tensor.element_size()
         self.__array_interface__ = {
             "version": 3, "shape": tuple(tensor.shape), "typestr": f"|V{size}", "data": (tensor.data_ptr(), True),

@@ -1,0 +1,67 @@
+"""What each parameter gets: the first rule that matches it, with everything that can be wrong checked."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
+
+from .._errors import FaninError, FaninValueError, listed
+from ._parameter import Layer, Parameter
+from ._rule import Model, Rule
+from ._table import Row
+
+
+def assign(rules: Sequence[Rule], parameters: Iterable[Parameter], model: Model) -> list[Row]:
+    """A row for each parameter, in their order; one that no rule matches stays as it is.
+
+    A model has few kinds of layers, shapes and dtypes, and many parameters of each: what does not depend on names is
+    worked out once for all that are alike.
+    """
+    eligible: dict[Hashable, list[Rule]] = {}
+    chosen: dict[Hashable, tuple[Any, ...]] = {}
+    rows = []
+    for parameter in parameters:
+        layer = parameter.layer or Layer()
+        kind = layer.types, len(parameter.shape)
+        if kind not in eligible:
+            eligible[kind] = [rule for rule in rules if rule.is_for(*kind)]
+        try:
+            rows.append(_row(parameter, eligible[kind], model, chosen))
+        except FaninError as error:
+            raise type(error)(f"{parameter.name!r}: {error}") from None
+    return rows
+
+
+def _row(parameter: Parameter, rules: list[Rule], model: Model, chosen: dict[Hashable, tuple[Any, ...]]) -> Row:
+    for rule in rules:
+        found = rule.matches(parameter, model)
+        if found is None:
+            continue
+        if rule.looks_at_names:
+            return Row(parameter, *_choose(rule, parameter, found, model))
+        alike = rule, parameter.layer, parameter.shape, parameter.dtype
+        if alike not in chosen:
+            chosen[alike] = _choose(rule, parameter, found, model)
+        return Row(parameter, *chosen[alike])
+    return Row(parameter, note="left as it is: no rule matches")
+
+
+def _choose(rule: Rule, parameter: Parameter, found: Any, model: Model) -> tuple[Any, ...]:
+    """The fields of a row after the parameter. The scheme's plan finds what is wrong with a shape, a dtype, a range."""
+    scheme, label = rule.choose(parameter, found, model)
+    if scheme is None:
+        return rule.match, None, "", None, "left as it is: a rule says so"
+    return rule.match, scheme, label, scheme.describe(parameter.shape, parameter.dtype), ""
+
+
+def check_matched(rules: Sequence[Rule], rows: Sequence[Row]) -> None:
+    """FaninValueError for parameters that no rule matched."""
+    unmatched = [row.parameter for row in rows if row.rule is None]
+    if not unmatched:
+        return
+    hint = ""
+    if any(rule.layers for rule in rules) and not any(each.layer and each.layer.types for each in unmatched):
+        hint = " (rules with `layer` apply only where layers are known: to modules, ONNX files, and tables that have " \
+               "them)"
+    raise FaninValueError("every parameter must match a rule: add one for "
+                          f"{listed(parameter.name for parameter in unmatched)}{hint}")

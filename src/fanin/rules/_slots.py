@@ -1,0 +1,91 @@
+"""What the adapters of torch, JAX and Keras share: which tensors of a model rules are asked about, and the table.
+
+An adapter finds the tensors of a model, as `Slot`s, and writes what the rows of the table say.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._dtypes import as_dtype
+from .._errors import FaninTypeError
+from ._parameter import Parameter
+from ._rules import Rules
+from ._table import Row, Table
+
+
+class Slot(NamedTuple):
+    """A tensor at one of its places in a model.
+
+    Attributes:
+        parameter: what rules see of it.
+        place: what the adapter gets at it by.
+        tied: the name of the slot that the same tensor is drawn under, where that is another one.
+        left: why rules are not asked about it; empty for a parameter.
+        buffer: whether it is left because it is a buffer, which the argument `buffers` may choose.
+        persistent: whether checkpoints have it.
+    """
+
+    parameter: Parameter
+    place: Any
+    tied: str = ""
+    left: str = ""
+    buffer: bool = False
+    persistent: bool = True
+
+    @property
+    def note(self) -> str:
+        """What the table says of a slot that stays as it is; empty for one that rules decide on."""
+        return f"tied to {self.tied}" if self.tied else self.left
+
+
+class Buffers:
+    """The argument `buffers` of adapters: which buffers count as parameters."""
+
+    def __init__(self, given: Any) -> None:
+        """False, none; True, the persistent ones; a glob or several, those of such names. FaninTypeError for others."""
+        self._persistent = given is True
+        self._globs = [] if isinstance(given, bool) else [given] if isinstance(given, str) else given
+        if not isinstance(self._globs, Sequence) or not all(isinstance(glob, str) for glob in self._globs):
+            raise FaninTypeError("`buffers` must be True, False, or a glob or several over their names (got "
+                                 f"{given!r:.100})")
+
+    def choose(self, slots: Iterable[Slot]) -> list[Slot]:
+        """The slots, with those that are chosen no longer left as they are."""
+        return [slot._replace(left="") if slot.buffer and self._has(slot) else slot for slot in slots]
+
+    def _has(self, slot: Slot) -> bool:
+        return self._persistent and slot.persistent or any(fnmatch.fnmatchcase(slot.parameter.name, glob)
+                                                           for glob in self._globs)
+
+
+def asked(slots: Iterable[Slot]) -> list[Parameter]:
+    """The parameters that rules decide on."""
+    return [slot.parameter for slot in slots if not slot.note]
+
+
+def assign_slots(rules: Rules, slots: list[Slot], layout: str = "torch") -> Table:
+    """A row for each slot. Rules see tied names as siblings, and none has to match them."""
+    siblings = [slot.parameter for slot in slots if slot.tied and not slot.left]
+    assigned = iter(rules._assign(asked(slots), siblings, layout))
+    return Table(Row(slot.parameter, note=slot.note) if slot.note else next(assigned) for slot in slots)
+
+
+def numpy_dtype(name: str, size: int = 1) -> np.dtype[Any]:
+    """numpy's counterpart of a framework's dtype of `size` bytes, by name.
+
+    Also of one that fanin can't draw, for its tensor may be tied or kept: ml_dtypes', or plain bytes.
+    """
+    try:
+        return as_dtype(name)
+    except FaninTypeError:
+        import ml_dtypes
+
+        try:
+            return np.dtype(getattr(ml_dtypes, name))
+        except (AttributeError, TypeError):
+            return np.dtype(f"V{size}")

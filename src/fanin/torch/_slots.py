@@ -1,0 +1,38 @@
+"""The tensors of a module as rules see them: which are tied, and which are buffers."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import torch
+
+from .._errors import FaninTypeError
+from ..rules import Parameter
+from ..rules._slots import Buffers, Slot, numpy_dtype
+from ._layers import layer_of
+from ._places import places
+from ._ties import aliases
+
+
+def find_slots(module: Any, buffers: Any, prefix: str) -> list[Slot]:
+    """A `Slot` for each parameter and buffer at each of its places, in module order; its `place` is a `Place`."""
+    if not isinstance(prefix, str):
+        raise FaninTypeError(f"`prefix` must be a string such as 'decoder' (got {prefix!r})")
+    chosen, path = Buffers(buffers), prefix.removesuffix(".") + "." if prefix else ""
+    found = places(module, path)
+    tied = aliases(module, path, found)
+    slots = []
+    for place in found:
+        spec = place.spec()
+        parameter = Parameter(place.name, tuple(spec.shape), _numpy_dtype(spec.dtype),
+                              layer_of(place.owner, place.key, spec.ndim))
+        slots.append(Slot(parameter, place, tied.get(place.name, ""), "buffer, left as it is" if place.buffer else "",
+                          place.buffer, place.persistent))
+    return chosen.choose(slots)
+
+
+@functools.cache
+def _numpy_dtype(dtype: torch.dtype) -> np.dtype[Any]:
+    return numpy_dtype(str(dtype).removeprefix("torch."), dtype.itemsize)
