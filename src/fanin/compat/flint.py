@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._shared.gains import FLINT as NONLINEARITIES
-from ._shared.gains import gain as _gain
+from ._shared.gains import FLINT
 from ._shared.system import System
 
 if TYPE_CHECKING:
+    from .._initializers import Initializer
     from ._shared.types import Generator
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
     "ones_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_",
 ]
 
-_flint = System("flint", "tensor", {"low": "a", "high": "b", "value": "val", "scale": "gain"})
+_flint = System("flint", "tensor", {"low": "a", "high": "b", "value": "val", "scale": "gain"}, nonlinearities=FLINT)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -51,7 +51,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     >>> calculate_gain("selu")
     0.75
     """
-    return _gain(nonlinearity, param, NONLINEARITIES)
+    return _flint.gain(nonlinearity, param)
 
 
 def zeros_(tensor: Any) -> None:
@@ -121,8 +121,7 @@ def xavier_uniform_(tensor: Any, gain: float = 1.0, *, generator: Generator = No
     >>> bool(abs(w).max() <= (6 / 8) ** 0.5)
     True
     """
-    array = _with_fans(tensor)
-    _fill(array, _flint.preset("xavier_uniform", scale=_flint.scale(gain)), generator)
+    _fill(tensor, _flint.xavier("xavier_uniform", _array(tensor), gain), generator)
 
 
 def xavier_normal_(tensor: Any, gain: float = 1.0, *, generator: Generator = None) -> None:
@@ -136,8 +135,7 @@ def xavier_normal_(tensor: Any, gain: float = 1.0, *, generator: Generator = Non
     >>> round(float(w.std()), 2)
     0.05
     """
-    array = _with_fans(tensor)
-    _fill(array, _flint.preset("xavier_normal", scale=_flint.scale(gain)), generator)
+    _fill(tensor, _flint.xavier("xavier_normal", _array(tensor), gain), generator)
 
 
 def kaiming_uniform_(tensor: Any, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", *,
@@ -157,7 +155,7 @@ def kaiming_uniform_(tensor: Any, a: float = 0.0, mode: str = "fan_in", nonlinea
     >>> bool(abs(w).max() <= (6 / 5) ** 0.5)
     True
     """
-    _kaiming(tensor, "kaiming_uniform", a, mode, nonlinearity, generator)
+    _fill(tensor, _flint.kaiming("kaiming_uniform", _array(tensor), a, mode, nonlinearity), generator)
 
 
 def kaiming_normal_(tensor: Any, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", *,
@@ -169,7 +167,7 @@ def kaiming_normal_(tensor: Any, a: float = 0.0, mode: str = "fan_in", nonlinear
     >>> round(float(w.std()), 3), round((2 / 300) ** 0.5, 3)
     (0.082, 0.082)
     """
-    _kaiming(tensor, "kaiming_normal", a, mode, nonlinearity, generator)
+    _fill(tensor, _flint.kaiming("kaiming_normal", _array(tensor), a, mode, nonlinearity), generator)
 
 
 def lecun_uniform_(tensor: Any, *, generator: Generator = None) -> None:
@@ -200,25 +198,18 @@ def lecun_normal_(tensor: Any, *, generator: Generator = None) -> None:
     _fill(_with_fans(tensor), _flint.preset("lecun_normal"), generator)
 
 
-def _kaiming(tensor, name, a, mode, nonlinearity, generator):
-    mode = _flint.mode(mode)
-    array = _with_fans(tensor)
-    gain = _gain(nonlinearity, a, NONLINEARITIES, "a")
-    _fill(array, _flint.preset(name, scale=gain * gain, mode=mode), generator)
-
-
-def _fill(tensor, scheme, generator=None):
+def _fill(tensor: Any, scheme: Initializer, generator: Generator = None) -> None:
     _flint.fill(_array(tensor), scheme, generator)
 
 
-def _with_fans(tensor):
+def _with_fans(tensor: Any) -> Any:
     """The array behind `tensor`, once it is known to have fans."""
     array = _array(tensor)
     _flint.require_rank(_flint.shape_of(array))
     return array
 
 
-def _array(tensor):
+def _array(tensor: Any) -> Any:
     """The array behind a flint Tensor, or what was given."""
     if isinstance(tensor, np.ndarray):  # whose own `data` is a buffer
         return tensor

@@ -22,7 +22,6 @@ from .._checks import finite
 from .._errors import FaninTypeError
 from ._shared.elementwise import round_toward_zero as _round_toward_zero
 from ._shared.errors import TorchTypeError, TorchValueError
-from ._shared.gains import gain as _gain
 from ._shared.system import System
 
 if TYPE_CHECKING:
@@ -32,9 +31,6 @@ __all__ = [
     "Mode", "NonLinearity", "calculateGain", "constant_", "dirac_", "eye_", "kaimingNormal_", "kaimingUniform_",
     "normal_", "ones_", "orthogonal_", "sparse_", "trunc_", "uniform_", "xavierNormal_", "xavierUniform_", "zeros_",
 ]
-
-_storch = System("storch", "t", {"low": "a", "high": "b", "value": "fillValue", "scale": "gain"}, TorchValueError,
-                 TorchTypeError, TorchValueError)
 
 
 class Mode(enum.Enum):
@@ -59,6 +55,10 @@ class NonLinearity(enum.Enum):
     LeakyReLU = "leaky_relu"
 
 
+_storch = System("storch", "t", {"low": "a", "high": "b", "value": "fillValue", "scale": "gain"}, TorchValueError,
+                 TorchTypeError, TorchValueError, [each.value for each in NonLinearity])
+
+
 def calculateGain(nonlinearity: NonLinearity = NonLinearity.LeakyReLU, param: float = 0.01) -> float:
     """The factor of the std that a nonlinearity asks for.
 
@@ -71,7 +71,8 @@ def calculateGain(nonlinearity: NonLinearity = NonLinearity.LeakyReLU, param: fl
     >>> calculateGain(NonLinearity.ReLU)
     1.4142135623730951
     """
-    return _gain_of(nonlinearity, param, "param")
+    _require_nonlinearity(nonlinearity)
+    return _storch.gain(nonlinearity.value, finite("param", param))
 
 
 def uniform_(t: T, a: float = 0.0, b: float = 1.0, generator: Generator = None) -> T:
@@ -167,8 +168,7 @@ def xavierNormal_(t: T, gain: float = 1.0, generator: Generator = None) -> T:
     >>> round(float(xavierNormal_(np.empty((300, 500)), generator=0).std()), 2)
     0.05
     """
-    _storch.require_rank(_storch.shape_of(t))
-    return _storch.fill(t, _storch.preset("xavier_normal", scale=_storch.scale(gain)), generator)
+    return _storch.fill(t, _storch.xavier("xavier_normal", t, gain), generator)
 
 
 def xavierUniform_(t: T, gain: float = 1.0, generator: Generator = None) -> T:
@@ -181,8 +181,7 @@ def xavierUniform_(t: T, gain: float = 1.0, generator: Generator = None) -> T:
     >>> bool(abs(xavierUniform_(np.empty((3, 5)), generator=0)).max() <= (6 / 8) ** 0.5)
     True
     """
-    _storch.require_rank(_storch.shape_of(t))
-    return _storch.fill(t, _storch.preset("xavier_uniform", scale=_storch.scale(gain)), generator)
+    return _storch.fill(t, _storch.xavier("xavier_uniform", t, gain), generator)
 
 
 def kaimingUniform_(t: T, a: float = 0.0, mode: Mode = Mode.FanIn,
@@ -260,15 +259,14 @@ def sparse_(t: T, sparsity: float, std: float = 0.01, generator: Generator = Non
     return _storch.fill(t, _storch.preset("sparse", sparsity=sparsity, std=std), generator)
 
 
-def _kaiming(t, name, a, mode, nonlinearity, generator):
+def _kaiming(t: T, name: str, a: float, mode: Mode, nonlinearity: NonLinearity, generator: Generator) -> T:
     if not isinstance(mode, Mode):
         raise FaninTypeError(f"`mode` must be Mode.FanIn or Mode.FanOut (got {mode!r})")
-    _storch.require_rank(_storch.shape_of(t))
-    gain = _gain_of(nonlinearity, a, "a")
-    return _storch.fill(t, _storch.preset(name, scale=gain * gain, mode=mode.value), generator)
+    _require_nonlinearity(nonlinearity)
+    scheme = _storch.kaiming(name, t, finite("a", a), mode.value, nonlinearity.value)
+    return _storch.fill(t, scheme, generator)
 
 
-def _gain_of(nonlinearity, slope, name):
-    if not isinstance(nonlinearity, NonLinearity):
-        raise FaninTypeError(f"`nonlinearity` must be a NonLinearity, such as NonLinearity.ReLU (got {nonlinearity!r})")
-    return _gain(nonlinearity.value, finite(name, slope), [each.value for each in NonLinearity])
+def _require_nonlinearity(value: NonLinearity) -> None:
+    if not isinstance(value, NonLinearity):
+        raise FaninTypeError(f"`nonlinearity` must be a NonLinearity, such as NonLinearity.ReLU (got {value!r})")

@@ -24,15 +24,19 @@ refused.
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from typing_extensions import deprecated
 
 from ._shared.errors import TorchTypeError, TorchValueError
-from ._shared.gains import TORCH as NONLINEARITIES
-from ._shared.gains import gain as _gain
 from ._shared.system import System
 
 if TYPE_CHECKING:
     from ._shared.types import Generator, T
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 __all__ = [
     "calculate_gain", "constant", "constant_", "dirac", "dirac_", "eye", "eye_", "kaiming_normal", "kaiming_normal_",
@@ -57,7 +61,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     >>> calculate_gain("leaky_relu", 0.2)
     1.3867504905630728
     """
-    return _gain(nonlinearity, param, NONLINEARITIES)
+    return _torch.gain(nonlinearity, param)
 
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator = None) -> T:
@@ -171,8 +175,7 @@ def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator = None) -
     >>> bool(abs(w).max() <= 2 ** 0.5 * (6 / 8) ** 0.5)
     True
     """
-    _torch.require_rank(_torch.shape_of(tensor))
-    return _torch.fill(tensor, _torch.preset("xavier_uniform", scale=_torch.scale(gain)), generator)
+    return _torch.fill(tensor, _torch.xavier("xavier_uniform", tensor, gain), generator)
 
 
 def xavier_normal_(tensor: T, gain: float = 1.0, generator: Generator = None) -> T:
@@ -182,8 +185,7 @@ def xavier_normal_(tensor: T, gain: float = 1.0, generator: Generator = None) ->
     >>> round(float(xavier_normal_(np.empty((300, 500)), generator=0).std()), 2)
     0.05
     """
-    _torch.require_rank(_torch.shape_of(tensor))
-    return _torch.fill(tensor, _torch.preset("xavier_normal", scale=_torch.scale(gain)), generator)
+    return _torch.fill(tensor, _torch.xavier("xavier_normal", tensor, gain), generator)
 
 
 def kaiming_uniform_(tensor: T, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
@@ -220,15 +222,11 @@ def kaiming_normal_(tensor: T, a: float = 0, mode: str = "fan_in", nonlinearity:
     return _kaiming(tensor, "kaiming_normal", a, mode, nonlinearity, generator)
 
 
-def _kaiming(tensor, name, a, mode, nonlinearity, generator):
-    shape = _torch.shape_of(tensor)
-    if 0 in shape:
+def _kaiming(tensor: T, name: str, a: float, mode: str, nonlinearity: str, generator: Generator) -> T:
+    if 0 in _torch.shape_of(tensor):
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
         return tensor
-    mode = _torch.mode(mode)
-    _torch.require_rank(shape)
-    gain = _gain(nonlinearity, a, NONLINEARITIES, "a")
-    return _torch.fill(tensor, _torch.preset(name, scale=gain * gain, mode=mode), generator)
+    return _torch.fill(tensor, _torch.kaiming(name, tensor, a, mode, nonlinearity), generator)
 
 
 def orthogonal_(tensor: T, gain: float = 1, generator: Generator = None) -> T:
@@ -264,28 +262,28 @@ def sparse_(tensor: T, sparsity: float, std: float = 0.01, generator: Generator 
     return _torch.fill(tensor, _torch.preset("sparse", sparsity=sparsity, std=std), generator)
 
 
-def _deprecated(function):
-    """The function under its name of torch 0.3, with today's warning."""
+def _old_name(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The function under its name of torch 0.3, with today's warning and, as in torch, no signature of its own."""
     name = function.__name__
 
-    def deprecated(*args, **kwargs):
-        warnings.warn(f"`nn.init.{name[:-1]}` is now deprecated in favor of `nn.init.{name}`.", FutureWarning,
-                      stacklevel=2)
+    def old(*args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
 
-    deprecated.__name__ = deprecated.__qualname__ = name[:-1]
-    deprecated.__doc__ = f"`{name}`, with a FutureWarning."
-    return deprecated
+    old.__annotations__ = {}
+    old.__name__ = old.__qualname__ = name[:-1]
+    old.__doc__ = f"`{name}`, with a FutureWarning."
+    return deprecated(f"`nn.init.{name[:-1]}` is now deprecated in favor of `nn.init.{name}`.",
+                      category=FutureWarning)(old)
 
 
-uniform = _deprecated(uniform_)
-normal = _deprecated(normal_)
-constant = _deprecated(constant_)
-eye = _deprecated(eye_)
-dirac = _deprecated(dirac_)
-xavier_uniform = _deprecated(xavier_uniform_)
-xavier_normal = _deprecated(xavier_normal_)
-kaiming_uniform = _deprecated(kaiming_uniform_)
-kaiming_normal = _deprecated(kaiming_normal_)
-orthogonal = _deprecated(orthogonal_)
-sparse = _deprecated(sparse_)
+uniform = _old_name(uniform_)
+normal = _old_name(normal_)
+constant = _old_name(constant_)
+eye = _old_name(eye_)
+dirac = _old_name(dirac_)
+xavier_uniform = _old_name(xavier_uniform_)
+xavier_normal = _old_name(xavier_normal_)
+kaiming_uniform = _old_name(kaiming_uniform_)
+kaiming_normal = _old_name(kaiming_normal_)
+orthogonal = _old_name(orthogonal_)
+sparse = _old_name(sparse_)

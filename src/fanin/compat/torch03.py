@@ -20,8 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ._shared.errors import TorchTypeError, TorchValueError
-from ._shared.gains import TORCH03 as NONLINEARITIES
-from ._shared.gains import gain as _gain
+from ._shared.gains import TORCH03
 from ._shared.system import System
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ __all__ = [
 ]
 
 _torch03 = System("torch03", "tensor", {"low": "a", "high": "b", "value": "val", "scale": "gain"}, TorchValueError,
-                  TorchTypeError)
+                  TorchTypeError, nonlinearities=TORCH03)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -48,7 +47,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     >>> calculate_gain("relu")
     1.4142135623730951
     """
-    return _gain(nonlinearity, param, NONLINEARITIES)
+    return _torch03.gain(nonlinearity, param)
 
 
 def uniform(tensor: T, a: float = 0, b: float = 1, generator: Generator = None) -> T:
@@ -156,7 +155,7 @@ def kaiming_uniform(tensor: T, a: float = 0, mode: str = "fan_in", generator: Ge
     >>> bool(abs(w).max() <= (6 / 5) ** 0.5)
     True
     """
-    return _kaiming(tensor, "kaiming_uniform", a, mode, generator)
+    return _torch03.fill(tensor, _torch03.kaiming("kaiming_uniform", tensor, a, mode, "leaky_relu"), generator)
 
 
 def kaiming_normal(tensor: T, a: float = 0, mode: str = "fan_in", generator: Generator = None) -> T:
@@ -167,14 +166,7 @@ def kaiming_normal(tensor: T, a: float = 0, mode: str = "fan_in", generator: Gen
     >>> round(float(w.std()), 3), round((2 / 300) ** 0.5, 3)
     (0.082, 0.082)
     """
-    return _kaiming(tensor, "kaiming_normal", a, mode, generator)
-
-
-def _kaiming(tensor, name, a, mode, generator):
-    mode = _torch03.mode(mode)
-    _torch03.require_rank(_torch03.shape_of(tensor))
-    gain = _gain("leaky_relu", a, NONLINEARITIES, "a")
-    return _torch03.fill(tensor, _torch03.preset(name, scale=gain * gain, mode=mode), generator)
+    return _torch03.fill(tensor, _torch03.kaiming("kaiming_normal", tensor, a, mode, "leaky_relu"), generator)
 
 
 def orthogonal(tensor: T, gain: float = 1, generator: Generator = None) -> T:

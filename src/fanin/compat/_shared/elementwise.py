@@ -1,6 +1,9 @@
 """Changes of all elements of an array, in place: what some systems do besides drawing."""
 
+from __future__ import annotations
+
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,8 +11,11 @@ from ..._drawing import arrays
 from ..._dtypes import WHOLE
 from ..._errors import FaninTypeError
 
+if TYPE_CHECKING:
+    from .types import T
 
-def round_toward_zero(target):
+
+def round_toward_zero(target: T) -> T:
     """Cut the fractions of the elements. Returns the array."""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(target, torch.Tensor):
@@ -24,12 +30,12 @@ def round_toward_zero(target):
     return target
 
 
-def _require_real(is_complex, dtype):
+def _require_real(is_complex: bool, dtype: object) -> None:
     if is_complex:
         raise FaninTypeError(f"`t` must be of a real dtype to be rounded (got {dtype})")
 
 
-def negate(target):
+def negate(target: T) -> T:
     """Turn the signs of the elements. Returns the array."""
     view, written = arrays.writable(target)
     np.negative(view, out=view)

@@ -1,8 +1,11 @@
 """Gains: the factor by which the nonlinearity after a layer scales the std of the layer's weights."""
 
-import math
+from __future__ import annotations
 
-from ..._errors import FaninValueError
+import math
+from collections.abc import Sequence
+
+from ..._errors import FaninError, FaninValueError
 
 CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
 TRANSPOSED = ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
@@ -14,12 +17,13 @@ TORCH = (*TORCH03, "selu")
 FLINT = tuple(name for name in TORCH if name not in TRANSPOSED)
 
 
-def leaky_gain(slope):
+def leaky_gain(slope: float) -> float:
     """√(2/(1 + slope²)), the gain of a leaky rectifier."""
     return math.sqrt(2.0 / (1 + slope**2))
 
 
-def gain(nonlinearity, slope, known, name="param", error=FaninValueError):
+def gain(nonlinearity: str, slope: float | None, known: Sequence[str], name: str = "param",
+         error: type[FaninError] = FaninValueError) -> float:
     """The gain of one of the `known` nonlinearities; `slope` is leaky_relu's, 0.01 if None, and called `name`.
 
     Raises:

@@ -1,9 +1,15 @@
 """What the other systems' `generator=` stands for in fanin: a seed or a stream."""
 
+from __future__ import annotations
+
 import sys
+from typing import TYPE_CHECKING, Any
 
 from ..._errors import FaninTypeError, FaninValueError
 from ..._seeding import Stream, check_seed
+
+if TYPE_CHECKING:
+    from .types import Generator
 
 
 class TorchGenerator(Stream):
@@ -11,23 +17,23 @@ class TorchGenerator(Stream):
 
     __slots__ = ("_generator",)
 
-    def __init__(self, generator):
+    def __init__(self, generator: Any) -> None:
         super().__init__(0)
         self._generator = generator
 
     @property
-    def seed(self):
+    def seed(self) -> int:
         import torch
 
         drawn = torch.randint(2**63 - 1, (1,), generator=self._generator, device=self._generator.device,
                               dtype=torch.int64)
         return int(drawn)
 
-    def next(self):
+    def next(self) -> int:
         return 0  # what an int seed without a name takes: the seed is new each time
 
 
-def source(generator):
+def source(generator: Generator) -> Stream | int | None:
     """fanin's `seed` for a `generator` argument: a Stream, a seed, a torch.Generator, or None, the default stream."""
     if generator is None or isinstance(generator, Stream):
         return generator

@@ -1,14 +1,25 @@
-"""What the modules of `fanin.compat` share: a system's presets, drawn in that system's manners."""
+"""What the modules of `fanin.compat` share: a system's presets, its words for arguments, and its exceptions."""
+
+from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..._checks import nonnegative
-from ..._drawing import arrays as _arrays
+from ..._drawing.arrays import ACCEPTED
 from ..._dtypes import WHOLE
 from ..._errors import FaninError, FaninTypeError, FaninValueError
 from ..._initializers import Registry
+from .gains import TORCH
+from .gains import gain as gain_of
 from .generators import source
+
+if TYPE_CHECKING:
+    from ..._initializers import Initializer
+    from ..._types import Array, Dims, DType, Shape
+    from .types import Generator, T
 
 PRESETS_KEPT = 256
 _PLAIN = {bool, int, float, str}  # types whose repr tells all values apart, -0.0 from 0.0 too
@@ -16,7 +27,7 @@ _ARGUMENT = re.compile(r"`(\w+)`|\b([a-z_]+)=")
 
 
 class System:
-    """One system's manners.
+    """One system: what its functions mean, in its words and with its exceptions.
 
     Args:
         profile: its name in the registry, whose presets have its defaults and layout.
@@ -25,16 +36,23 @@ class System:
         refused, unsupported: what it raises for parameters that nothing can be drawn with, and for arrays that can't be
             filled; a FaninValueError and a FaninTypeError as well.
         misshapen: what it raises for a rank that a function doesn't take, and for a mode; a FaninValueError as well.
+        nonlinearities: those whose gains it knows.
     """
 
-    def __init__(self, profile, target, words, refused=FaninValueError, unsupported=FaninTypeError,
-                 misshapen=FaninValueError):
-        self.profile, self.target, self.words = profile, target, words
-        self.refused, self.unsupported, self.misshapen = refused, unsupported, misshapen
+    def __init__(self, profile: str, target: str, words: Mapping[str, str],
+                 refused: type[FaninValueError] = FaninValueError, unsupported: type[FaninTypeError] = FaninTypeError,
+                 misshapen: type[FaninValueError] = FaninValueError, nonlinearities: Sequence[str] = TORCH) -> None:
+        self.profile = profile
+        self.target = target
+        self.words = words
+        self.refused = refused
+        self.unsupported = unsupported
+        self.misshapen = misshapen
+        self.nonlinearities = nonlinearities
         self._target_words = {**words, "out": target, "dtype": f"{target}.dtype", "shape": f"{target}.shape"}
-        self._presets = {}
+        self._presets: dict[Any, Initializer] = {}
 
-    def preset(self, name, **parameters):
+    def preset(self, name: str, **parameters: Any) -> Initializer:
         """What the system means by a name, with some parameters changed. Kept, since a scheme keeps its plans."""
         parameters = {key: _number(value) for key, value in parameters.items()}
         plain = all(type(value) in _PLAIN for value in parameters.values())
@@ -51,7 +69,7 @@ class System:
                 self._presets[key] = scheme
         return scheme
 
-    def fill(self, target, scheme, generator=None):
+    def fill(self, target: T, scheme: Initializer, generator: Generator = None) -> T:
         """Fill an array in place with a scheme's draw. Returns the array.
 
         A torch tensor on the meta device has no elements: all is checked, nothing is drawn.
@@ -59,18 +77,18 @@ class System:
         shape, seed = self.shape_of(target), source(generator)
         try:
             if getattr(target, "is_meta", False):
-                scheme.describe(shape, target.dtype)
+                scheme.describe(shape, target.dtype)  # type: ignore[attr-defined]
             else:
                 scheme(shape, out=target, seed=seed)
         except FaninError as error:
             raise self._its_own(error, self.unsupported, self._target_words) from None
         return target
 
-    def place(self, target, scheme):
+    def place(self, target: T, scheme: Initializer) -> T:
         """Fill an array in place with a scheme that draws nothing, so that no stream moves. Returns the array."""
         return self.fill(target, scheme, 0)
 
-    def new(self, shape, dtype, scheme, generator=None):
+    def new(self, shape: Shape, dtype: DType, scheme: Initializer, generator: Generator = None) -> Array:
         """A new array, drawn with a scheme."""
         seed = source(generator)
         try:
@@ -78,7 +96,7 @@ class System:
         except FaninError as error:
             raise self._its_own(error, FaninTypeError, self.words) from None
 
-    def constant(self, value, dtype, word="value"):
+    def constant(self, value: Any, dtype: object, word: str = "value") -> Initializer:
         """A scheme for one number, which integers keep without its fraction, as in C, and bool as True or False."""
         value = _number(value)
         if not isinstance(value, (bool, int, float, complex)):
@@ -90,7 +108,7 @@ class System:
             value = math.trunc(value)
         return self.preset("constant", value=value)
 
-    def scale(self, gain, check=nonnegative):
+    def scale(self, gain: Any, check: Callable[[str, Any], float] = nonnegative) -> float:
         """VarianceScaling's scale for a factor of the std: the factor's square."""
         try:
             gain = check("gain", _number(gain))
@@ -98,22 +116,23 @@ class System:
             raise self._its_own(error, FaninTypeError, self.words) from None
         return gain * gain
 
-    def shape_of(self, target):
+    def shape_of(self, target: Any) -> Dims:
         """The array's shape, a tuple."""
         try:
             return tuple(target.shape)
         except (AttributeError, TypeError):
-            raise FaninTypeError(f"`{self.target}` must be {_arrays.ACCEPTED} (got {target!r:.100}, a "
+            raise FaninTypeError(f"`{self.target}` must be {ACCEPTED} (got {target!r:.100}, a "
                                  f"{type(target).__name__})") from None
 
-    def require_rank(self, shape, least=2, most=None, hint="draw a vector uniform or normal", name=None):
+    def require_rank(self, shape: Sequence[int], least: int = 2, most: int | None = None,
+                     hint: str = "draw a vector uniform or normal", name: str | None = None) -> None:
         """Raise the system's exception where the rank of a shape is not between `least` and `most`."""
         if len(shape) < least or most is not None and len(shape) > most:
-            wanted = f"at least {least}" if most is None else least if most == least else f"{least} to {most}"
+            wanted = f"at least {least}" if most is None else str(least) if most == least else f"{least} to {most}"
             raise self.misshapen(f"`{name or self.target}` must have {wanted} dimensions (got shape {tuple(shape)}): "
                                  f"{hint}")
 
-    def mode(self, mode):
+    def mode(self, mode: Any) -> str:
         """"fan_in" or "fan_out", from any mixture of cases."""
         if not isinstance(mode, str):
             raise FaninTypeError(f"`mode` must be a string (got {mode!r}, a {type(mode).__name__})")
@@ -121,9 +140,30 @@ class System:
             raise self.misshapen(f"`mode` must be 'fan_in' or 'fan_out' (got {mode!r})")
         return mode.lower()
 
-    def _its_own(self, error, type_error, words):
+    def gain(self, nonlinearity: str, slope: float | None, word: str = "param",
+             unknown: type[FaninError] = FaninValueError) -> float:
+        """The factor of the std that one of its nonlinearities asks for.
+
+        `word` is what a function calls leaky_relu's slope, `unknown` what it raises for another nonlinearity.
+        """
+        return gain_of(nonlinearity, slope, self.nonlinearities, word, unknown)
+
+    def xavier(self, name: str, target: Any, gain: Any) -> Initializer:
+        """The scheme of one of its xavier functions, for an array that has fans."""
+        self.require_rank(self.shape_of(target))
+        return self.preset(name, scale=self.scale(gain))
+
+    def kaiming(self, name: str, target: Any, slope: Any, mode: Any, nonlinearity: str, word: str = "a",
+                unknown: type[FaninError] = FaninValueError) -> Initializer:
+        """The scheme of one of its kaiming functions, for an array that has fans; `word` and `unknown` as in `gain`."""
+        mode = self.mode(mode)
+        self.require_rank(self.shape_of(target))
+        gain = self.gain(nonlinearity, slope, word, unknown)
+        return self.preset(name, scale=gain * gain, mode=mode)
+
+    def _its_own(self, error: FaninError, type_error: type[FaninTypeError], words: Mapping[str, str]) -> FaninError:
         """A scheme's error as the system's: its exception, its names of the arguments."""
-        def spelled(found):
+        def spelled(found: re.Match[str]) -> str:
             return f"`{words.get(found[1], found[1])}`" if found[1] else f"{words.get(found[2], found[2])}="
 
         text = _ARGUMENT.sub(spelled, str(error))
@@ -132,6 +172,6 @@ class System:
         return self.refused(text) if isinstance(error, FaninValueError) else type(error)(text)
 
 
-def _number(value):
+def _number(value: Any) -> Any:
     """A Python number for a scalar of numpy, torch or another array library; all else as it is."""
     return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value

@@ -1,5 +1,10 @@
 """jittor's schemes, behind the functions of `fanin.compat.jittor`."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..._checks import finite
@@ -9,15 +14,20 @@ from ..._errors import FaninKeyError, FaninTypeError
 from ..._initializers.normal import FARTHEST
 from .._shared.elementwise import negate
 from .._shared.errors import JittorAssertionError
-from .._shared.gains import TORCH03 as KAIMING_NONLINEARITIES
-from .._shared.gains import gain as gain_of
+from .._shared.gains import TORCH03
 from .._shared.system import System
 from ._located import is_array, located
 
-system = System("jittor", "var", {"lower": "a", "upper": "b", "scale": "gain"}, misshapen=JittorAssertionError)
+if TYPE_CHECKING:
+    from ..._initializers import Initializer
+    from ..._types import Dims, Shape
+    from .._shared.types import Generator, T
+
+system = System("jittor", "var", {"lower": "a", "upper": "b", "scale": "gain"}, misshapen=JittorAssertionError,
+                nonlinearities=TORCH03)
 
 
-def constant(value, dtype):
+def constant(value: Any, dtype: object) -> Initializer:
     """A number, or an array that broadcasts, as a scheme that `dtype` can hold."""
     if not is_array(value) and not isinstance(value, (list, tuple)):
         return system.constant(value, dtype)
@@ -27,14 +37,14 @@ def constant(value, dtype):
     return system.preset("constant", value=array)
 
 
-def uniform_of_arrays(shape, dtype, generator, low, high, out=None):
+def uniform_of_arrays(shape: Any, dtype: Any, generator: Generator, low: Any, high: Any, out: Any = None) -> Any:
     """U(low, high] where one of the bounds is an array."""
     return located(system, "random", shape, dtype, generator, ("low", low), ("high", high),
                    lambda u, low, high: high - u * (high - low),
                    lambda low, high: np.maximum(np.maximum(abs(low), abs(high)), abs(high - low)), out)
 
 
-def uniform(draw, low, high):
+def uniform(draw: Callable[[Initializer], T], low: Any, high: Any) -> T:
     """`draw` a scheme for U(low, high]; for low > high jittor's formula gives [high, low)."""
     low, high = finite("low", low), finite("high", high)
     if low > high:
@@ -42,18 +52,19 @@ def uniform(draw, low, high):
     return negate(draw(system.preset("uniform", low=-high, high=-low)))
 
 
-def gauss_of_arrays(shape, dtype, generator, mean, std, out=None):
+def gauss_of_arrays(shape: Any, dtype: Any, generator: Generator, mean: Any, std: Any, out: Any = None) -> Any:
     """N(mean, std²) where one of the two is an array."""
     return located(system, "gauss", shape, dtype, generator, ("mean", mean), ("std", std),
                    lambda z, mean, std: z * std + mean,
                    lambda mean, std: abs(mean) + FARTHEST[np.float64] * abs(std), out)
 
 
-def gauss(mean, std):
+def gauss(mean: Any, std: Any) -> Initializer:
+    """N(mean, std²); a negative std gives the same law."""
     return system.preset("gauss", mean=mean, std=abs(finite("std", std)))
 
 
-def with_fans(shape):
+def with_fans(shape: Shape) -> Dims:
     """The shape as a tuple, once it is known to have fans."""
     dims = check_shape(shape)
     if not hasattr(shape, "__len__"):
@@ -62,20 +73,20 @@ def with_fans(shape):
     return dims
 
 
-def by_mode(name, mode):
+def by_mode(name: str, mode: str) -> Initializer:
+    """The scheme of one of the functions that take a mode, in lower case only."""
     if mode != "fan_in" and mode != "fan_out":
         raise JittorAssertionError(f"`mode` must be 'fan_in' or 'fan_out', in lower case (got {mode!r})")
     return system.preset(name, mode=mode)
 
 
-def by_gain(name, gain):
+def by_gain(name: str, gain: Any) -> Initializer:
+    """The scheme of a xavier function, whose gain may be negative."""
     return system.preset(name, scale=system.scale(gain, finite))
 
 
-def kaiming(name, var, mode, nonlinearity, slope, word):
+def kaiming(name: str, var: Any, mode: str, nonlinearity: str, slope: float, word: str) -> Initializer:
+    """The scheme of a kaiming function; its slope is called `word`."""
     if not isinstance(slope, (int, float)):
         raise JittorAssertionError(f"`{word}` must be an int or float (got {slope!r}, a {type(slope).__name__})")
-    system.require_rank(system.shape_of(var))
-    mode = system.mode(mode)
-    gain = gain_of(nonlinearity, float(slope), KAIMING_NONLINEARITIES, word, FaninKeyError)
-    return system.preset(name, scale=gain * gain, mode=mode)
+    return system.kaiming(name, var, float(slope), mode, nonlinearity, word, FaninKeyError)
