@@ -3,6 +3,8 @@
 import ast
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ DIRECTIVE = re.compile(r"^\.\. (?:auto(?:class|function|data|exception)|py:data)
 
 def exported(module=fanin):
     """The public names of a module: what it imports in the form `X as X`, and what it defines."""
-    return names_in(Path(module.__file__)) - set(fanin._ON_DEMAND)
+    return names_in(Path(module.__file__)) - set(getattr(module, "_ON_DEMAND", ()))
 
 
 def names_in(path):
@@ -38,7 +40,7 @@ def on_demand():
     folder = Path(fanin.__file__).parent
     files = {name: [folder / f"{name}.py", folder / name / "__init__.py"] for name in fanin._ON_DEMAND}
     return {f"{name}.{inside}" for name, places in files.items()
-            for path in places if path.exists() for inside in names_in(path)}
+            for path in places if path.exists() for inside in names_in(path) - set(fanin.compat._ON_DEMAND)}
 
 
 def test_every_public_name_is_documented_and_every_documented_name_is_public():
@@ -56,6 +58,28 @@ def test_every_public_name_has_a_docstring(name):
     value = getattr(fanin, name)
 
     assert not callable(value) or inspect.getdoc(value)
+
+
+@pytest.mark.parametrize(("statement", "expected"), [
+    ("import fanin; fanin.compat.torch.ones_", "fanin.compat.torch"),
+    ("import fanin; fanin.compat.jax.key", "fanin.compat.jax"),
+    ("from fanin import compat; compat.jittor.zero_", "fanin.compat.jittor"),
+    ("import fanin; fanin.checkpoint.init", "fanin.checkpoint"),
+])
+def test_modules_on_demand_are_loaded_when_they_are_asked_for(statement, expected):
+    """`import fanin` gives every documented module as an attribute, and loads none that nobody asks for."""
+    code = f"import sys; {statement}; print(*sorted(name for name in sys.modules if name.startswith('fanin.')))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+    others = {f"fanin.compat.{name}" for name in fanin.compat._ON_DEMAND} - {expected}
+    assert expected in loaded
+    assert others & set(loaded) == set()
+
+
+def test_dir_lists_the_modules_on_demand():
+    """What can be asked for is listed, loaded or not."""
+    assert set(fanin._ON_DEMAND) <= set(dir(fanin))
+    assert set(fanin.compat._ON_DEMAND) <= set(dir(fanin.compat))
 
 
 def schemes():

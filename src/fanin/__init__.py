@@ -47,7 +47,7 @@ else:
     # Loaded when they are first asked for: what whole models take, and the frameworks' modules.
     _ON_DEMAND = ("checkpoint", "compat", "dask", "jax", "keras", "rules", "torch")
 
-    def __getattr__(name):
+    def __getattr__(name: str) -> object:
         if name == "Rules":
             from .rules import Rules
 
@@ -58,5 +58,5 @@ else:
             return importlib.import_module(f"{__name__}.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-    def __dir__():
+    def __dir__() -> list[str]:
         return sorted({*globals(), "Rules", *_ON_DEMAND})

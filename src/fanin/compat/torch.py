@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import deprecated
 
@@ -34,9 +34,6 @@ from ._shared.system import System
 
 if TYPE_CHECKING:
     from ._shared.types import Generator, T
-
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
 
 __all__ = [
     "calculate_gain", "constant", "constant_", "dirac", "dirac_", "eye", "eye_", "kaiming_normal", "kaiming_normal_",
@@ -262,7 +259,7 @@ def sparse_(tensor: T, sparsity: float, std: float = 0.01, generator: Generator 
     return _torch.fill(tensor, _torch.preset("sparse", sparsity=sparsity, std=std), generator)
 
 
-def _old_name(function: Callable[_P, _R]) -> Callable[_P, _R]:
+def _old_name(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function under its name of torch 0.3, with today's warning and, as in torch, no signature of its own."""
     name = function.__name__
 
@@ -276,14 +273,14 @@ def _old_name(function: Callable[_P, _R]) -> Callable[_P, _R]:
                       category=FutureWarning)(old)
 
 
-uniform = _old_name(uniform_)
-normal = _old_name(normal_)
-constant = _old_name(constant_)
-eye = _old_name(eye_)
-dirac = _old_name(dirac_)
-xavier_uniform = _old_name(xavier_uniform_)
-xavier_normal = _old_name(xavier_normal_)
-kaiming_uniform = _old_name(kaiming_uniform_)
-kaiming_normal = _old_name(kaiming_normal_)
-orthogonal = _old_name(orthogonal_)
-sparse = _old_name(sparse_)
+uniform: Callable[..., Any] = _old_name(uniform_)
+normal: Callable[..., Any] = _old_name(normal_)
+constant: Callable[..., Any] = _old_name(constant_)
+eye: Callable[..., Any] = _old_name(eye_)
+dirac: Callable[..., Any] = _old_name(dirac_)
+xavier_uniform: Callable[..., Any] = _old_name(xavier_uniform_)
+xavier_normal: Callable[..., Any] = _old_name(xavier_normal_)
+kaiming_uniform: Callable[..., Any] = _old_name(kaiming_uniform_)
+kaiming_normal: Callable[..., Any] = _old_name(kaiming_normal_)
+orthogonal: Callable[..., Any] = _old_name(orthogonal_)
+sparse: Callable[..., Any] = _old_name(sparse_)

@@ -24,5 +24,5 @@ def bits(key: Any, shape: Any = ()) -> Any:
     return call("bits", _plan, key, shape, np.uint32, None)
 
 
-def _plan(shape, dtype):
+def _plan(shape: Any, dtype: Any) -> _draws.Draw:
     return _draws.bits(shape)

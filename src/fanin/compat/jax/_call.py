@@ -1,6 +1,10 @@
 """One call of an initializer: reads the key, shape and dtype, draws, and gives the caller the array it expects."""
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,10 +14,14 @@ from ..._errors import FaninTypeError, FaninValueError
 from ._errors import ShapeError
 from ._keys import as_key, is_jax
 
+if TYPE_CHECKING:
+    from ..._types import Dims, DType
+    from ._draws import Draw
+
 _NARROW = {"float64": np.float32, "complex128": np.complex64, "int64": np.int32, "uint64": np.uint32}
 
 
-def call(name, plan, key, shape, dtype, out_sharding):
+def call(name: str, plan: Callable[[Any, Any], Draw], key: Any, shape: Any, dtype: Any, out_sharding: Any) -> Any:
     """plan(shape, dtype) gives the draw: a function of a key. A JAX key, traced or not, makes a JAX array."""
     shape = check_shape(shape)
     if is_jax(key):
@@ -30,14 +38,14 @@ def call(name, plan, key, shape, dtype, out_sharding):
     return _with_jax.place(array, out_sharding)
 
 
-def wide_types():
+def wide_types() -> bool:
     """Whether JAX has 64-bit types."""
     from . import _with_jax
 
     return _with_jax.wide_types()
 
 
-def number(name, value):
+def number(name: str, value: Any) -> float:
     """A finite number, also from a JAX array of rank 0."""
     if is_jax(value):
         try:
@@ -48,14 +56,15 @@ def number(name, value):
     return _checks.finite(name, value)
 
 
-def check_shape(shape):
+def check_shape(shape: Any) -> Dims:
+    """The shape as a tuple; the error is JAX's too."""
     try:
         return _checks.shape(shape)
     except FaninValueError as error:
         raise ShapeError(str(error)) from None
 
 
-def check_dtype(dtype, wide=False):
+def check_dtype(dtype: DType | None, wide: bool = False) -> np.dtype[Any]:
     """The numpy dtype; None is the default one. 64-bit types become 32-bit ones, as in JAX, unless `wide`."""
     if dtype is None:
         return np.dtype(np.float64 if wide else np.float32)

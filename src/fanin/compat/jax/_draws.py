@@ -4,8 +4,12 @@ float32 is replayed: JAX's own words and operations. Half and complex types, and
 on, have JAX's law but fanin's numbers: the scheme's draw with the seed that the key's two words make.
 """
 
+from __future__ import annotations
+
 import functools
 import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -18,15 +22,23 @@ from ._erf import SQRT2, F, erf
 from ._errors import UnsupportedError
 from ._qr import orthogonal_factor
 
+if TYPE_CHECKING:
+    from ..._initializers import Initializer
+    from ..._types import Array, Dims, Sampler
+    from ._keys import Key
+
+Draw: TypeAlias = Callable[[Any], Any]  # from a key to an array
+
 FARTHEST = 5.5  # std: beyond the largest of JAX's float32 normal draws
 CUT_AT_TWO_STD = F(0.87962566103423978)  # std of a normal cut at +-2, as JAX spells it
 
 
-def bits(shape):
+def bits(shape: Dims) -> Draw:
+    """The words themselves."""
     return functools.partial(_replay, shape, np.uint32, _samplers.word, ())
 
 
-def uniform(scale, shape, dtype):
+def uniform(scale: float, shape: Dims, dtype: np.dtype[Any]) -> Draw:
     """scale·U[0, 1)."""
     require_floating("uniform", dtype)
     if dtype == np.float32:
@@ -35,7 +47,7 @@ def uniform(scale, shape, dtype):
     return _signed(scale, Uniform(0.0, abs(scale)), shape, dtype)
 
 
-def normal(stddev, shape, dtype):
+def normal(stddev: float, shape: Dims, dtype: np.dtype[Any]) -> Draw:
     """N(0, stddev²)."""
     require_floating("normal", dtype, complex_too=True)
     if dtype == np.float32:
@@ -44,7 +56,7 @@ def normal(stddev, shape, dtype):
     return _signed(stddev, Normal(0.0, abs(stddev)), shape, dtype)
 
 
-def truncated_normal(stddev, lower, upper, shape, dtype):
+def truncated_normal(stddev: float, lower: float, upper: float, shape: Dims, dtype: np.dtype[Any]) -> Draw:
     """N(0, 1) on (lower, upper), times stddev."""
     require_floating("truncated_normal", dtype)
     if dtype == np.float32:
@@ -53,7 +65,8 @@ def truncated_normal(stddev, lower, upper, shape, dtype):
     return _signed(stddev, TruncatedNormal(0.0, abs(stddev), lower, upper), shape, dtype)
 
 
-def variance_scaling(scale, mode, distribution, fans, shape, dtype):
+def variance_scaling(scale: float, mode: str, distribution: str, fans: tuple[float, float] | None, shape: Dims,
+                     dtype: np.dtype[Any]) -> Draw:
     """Variance scale/n; `fans` are None for a shape without elements."""
     require_floating("variance_scaling", dtype, complex_too=True)
     if fans is None:
@@ -73,7 +86,7 @@ def variance_scaling(scale, mode, distribution, fans, shape, dtype):
     return _float32(shape, _samplers.truncated, *_truncation(-2, 2), np.sqrt(variance) / CUT_AT_TWO_STD)
 
 
-def orthogonal(scale, column_axis, shape, dtype):
+def orthogonal(scale: float, column_axis: int, shape: Dims, dtype: np.dtype[Any]) -> Draw:
     """`scale` times a matrix with orthonormal rows or columns; shape[column_axis] columns, the other axes rows."""
     require_floating("normal", dtype, complex_too=True)
     if not -len(shape) <= column_axis < len(shape):
@@ -93,12 +106,13 @@ def orthogonal(scale, column_axis, shape, dtype):
     return functools.partial(_orthogonal, matrix, F(scale), column_axis, rows, columns, shape)
 
 
-def delta_orthogonal(scale, column_axis, shape, dtype):
+def delta_orthogonal(scale: float, column_axis: int, shape: Dims, dtype: np.dtype[Any]) -> Draw:
     """`orthogonal` in the last two axes at the kernel's centre (k - 1)//2, zero elsewhere."""
     return functools.partial(_at_centre, orthogonal(scale, column_axis, shape[-2:], dtype), shape, dtype)
 
 
-def require_floating(name, dtype, complex_too=False):
+def require_floating(name: str, dtype: np.dtype[Any], complex_too: bool = False) -> None:
+    """Refuse a dtype that JAX has no such draws of."""
     if not is_floating(dtype) or is_complex(dtype) and not complex_too:
         kind = "a floating-point or complex" if complex_too else "a real floating-point"
         raise FaninValueError(f"`dtype` must be {kind} type for {name} (got {dtype.name})")
@@ -107,11 +121,11 @@ def require_floating(name, dtype, complex_too=False):
 # -- float32 ----------------------------------------------------------------------------------------------------------
 
 
-def _float32(shape, which, *params):
+def _float32(shape: Dims, which: Sampler, *params: Any) -> Draw:
     return functools.partial(_replay, shape, np.float32, which, tuple(F(param) for param in params))
 
 
-def _replay(shape, dtype, which, params, key):
+def _replay(shape: Dims, dtype: Any, which: Sampler, params: tuple[Any, ...], key: Key) -> Array:
     get_backend("cpu")  # which loads numba: half a second, and not to be interrupted
     from ._fill import fill
 
@@ -121,14 +135,14 @@ def _replay(shape, dtype, which, params, key):
 
 
 @functools.lru_cache(64)
-def _truncation(lower, upper):
+def _truncation(lower: float, upper: float) -> tuple[Any, ...]:
     """The sampler's parameters for a truncation to (lower, upper), computed as XLA computes them."""
-    lower, upper = F(lower), F(upper)
-    low, high = (erf(bound * (F(1) / SQRT2)) for bound in (lower, upper))
-    return low, high - low, np.nextafter(lower, F(np.inf)), np.nextafter(upper, F(-np.inf))
+    bounds = F(lower), F(upper)
+    low, high = (erf(bound * (F(1) / SQRT2)) for bound in bounds)
+    return low, high - low, np.nextafter(bounds[0], F(np.inf)), np.nextafter(bounds[1], F(-np.inf))
 
 
-def _orthogonal(matrix, scale, column_axis, rows, columns, shape, key):
+def _orthogonal(matrix: Draw, scale: Any, column_axis: int, rows: int, columns: int, shape: Dims, key: Key) -> Array:
     q = orthogonal_factor(matrix(key))
     q *= scale
     q = q if rows >= columns else q.T
@@ -136,7 +150,7 @@ def _orthogonal(matrix, scale, column_axis, rows, columns, shape, key):
     return np.ascontiguousarray(np.moveaxis(q.reshape(*rest, columns), -1, column_axis))
 
 
-def _at_centre(matrix, shape, dtype, key):
+def _at_centre(matrix: Draw, shape: Dims, dtype: np.dtype[Any], key: Key) -> Array:
     out = np.zeros(shape, dtype)
     if out.size:
         out[tuple((k - 1) // 2 for k in shape[:-2])] = matrix(key)
@@ -146,15 +160,15 @@ def _at_centre(matrix, shape, dtype, key):
 # -- other types ------------------------------------------------------------------------------------------------------
 
 
-def _signed(factor, scheme, shape, dtype):
+def _signed(factor: float, scheme: Initializer, shape: Dims, dtype: np.dtype[Any]) -> Draw:
     """A draw of a scheme made for |factor|, times its sign."""
     return functools.partial(_law, scheme, math.copysign(1, factor), shape, dtype)
 
 
-def _law(scheme, sign, shape, dtype, key):
+def _law(scheme: Initializer, sign: float, shape: Dims, dtype: np.dtype[Any], key: Key) -> Array:
     out = scheme(shape, dtype, seed=key.seed)
     return out if sign > 0 else np.negative(out, out=out)
 
 
-def _empty(shape, dtype, key):
+def _empty(shape: Dims, dtype: np.dtype[Any], key: Key) -> Array:
     return np.zeros(shape, dtype)

@@ -6,6 +6,10 @@ fused multiply-add. The polynomials: erf_inv from M. Giles, "Approximating the e
 2012); log from the Cephes library's logf; log1p near 0 from Cephes' log1p; erf as in Eigen.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ..._kernels.device import bits, device_function, fma, from_bits, sqrt
@@ -14,7 +18,7 @@ F = np.float32
 ZERO, HALF, ONE = F(0), F(0.5), F(1)
 
 
-def _hex(*patterns):
+def _hex(*patterns: Any) -> Any:
     """Constants by their bit patterns, as they stand in XLA's code."""
     return tuple(np.array(patterns, np.uint32).view(F))
 
@@ -34,7 +38,7 @@ Q0, Q1, Q2, Q3, Q4, Q5 = _hex(0x417101AD, 0x42A6185B, 0x435DC32D, 0x439A8CA3, 0x
 
 
 @device_function
-def _log(y):
+def _log(y: Any) -> Any:
     """log y for a positive, normal and finite y."""
     pattern = bits(y)
     m = from_bits(np.uint32(np.uint32(pattern & FRACTION) | HALF_BITS))
@@ -51,7 +55,7 @@ def _log(y):
 
 
 @device_function
-def log1p(x):
+def log1p(x: Any) -> Any:
     """log(1 + x) for x in (-1, 0]."""
     x2 = x * x
     p = fma(fma(fma(fma(fma(fma(P0, x, P1), x, P2), x, P3), x, P4), x, P5), x, P6)
@@ -72,7 +76,7 @@ T0, T1, T2, T3, T4, T5, T6, T7, T8 = _hex(  # in sqrt(w) - 3 for the tails
 
 
 @device_function
-def erf_inv(x):
+def erf_inv(x: Any) -> Any:
     """The inverse of erf for a float32 x in (-1, 1)."""
     w = -log1p(x * -x)
     centre = w < FIVE
@@ -96,14 +100,14 @@ ERF_P = _hex(0x39702D51, 0x3B5F5DA2, 0x3D50B6EB, 0x3E3DA740, 0x3F906EBA)
 ERF_Q = _hex(0xB3FD3906, 0x37C588DF, 0x3A856D28, 0x3C6687D4, 0x3DE34C21, 0x3EFEB44A, 0x3F800000)
 
 
-def erf(x):
+def erf(x: Any) -> Any:
     """erf of a float32, as a float32."""
     if abs(x) >= ERF_LIMIT:
         return np.copysign(ONE, x)
     return F(x * _horner(ERF_P, x * x) / _horner(ERF_Q, x * x))
 
 
-def _horner(coefficients, x):
+def _horner(coefficients: Any, x: Any) -> Any:
     value = coefficients[0]
     for coefficient in coefficients[1:]:
         value = fma(value, x, coefficient)

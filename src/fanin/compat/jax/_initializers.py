@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -149,14 +150,14 @@ def orthogonal(scale: RealNumeric = 1.0,
 
 
 class _Constant(Init):
-    def __init__(self, value, dtype):
+    def __init__(self, value: Any, dtype: Any) -> None:
         super().__init__(constant, (value, dtype), dtype, plan=None)
 
-    def _make(self, key, shape, dtype, out_sharding):
+    def _make(self, key: Any, shape: Any, dtype: Any, out_sharding: Any) -> Any:
         return _full(self._arguments[0], key, shape, dtype, out_sharding)
 
 
-def _full(value, key, shape, dtype, out_sharding):
+def _full(value: Any, key: Any, shape: Any, dtype: Any, out_sharding: Any) -> Any:
     shape = _call.check_shape(shape)
     with_jax = out_sharding is not None or _keys.is_jax(key) or _keys.is_jax(value)
     dtype = _call.check_dtype(dtype, with_jax and _call.wide_types())
@@ -172,7 +173,7 @@ def _full(value, key, shape, dtype, out_sharding):
     return _with_jax.full(shape, value, dtype, out_sharding)
 
 
-def _plan_orthogonal(scale, column_axis, shape, dtype):
+def _plan_orthogonal(scale: float, column_axis: int, shape: Any, dtype: Any) -> _draws.Draw:
     if len(shape) < 2:
         raise FaninValueError(f"`shape` must have at least 2 dimensions for orthogonal (got {shape})")
     return _draws.orthogonal(scale, column_axis, shape, dtype)
@@ -207,7 +208,7 @@ def delta_orthogonal(scale: RealNumeric = 1.0,
                 functools.partial(_plan_delta, scale, column_axis), shards=False)
 
 
-def _plan_delta(scale, column_axis, shape, dtype):
+def _plan_delta(scale: float, column_axis: int, shape: Any, dtype: Any) -> _draws.Draw:
     if len(shape) not in (3, 4, 5):
         raise FaninValueError(f"`shape` must have 3, 4 or 5 dimensions for delta_orthogonal (got {shape})")
     if shape[-1] < shape[-2]:

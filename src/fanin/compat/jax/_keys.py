@@ -120,7 +120,7 @@ def fold_in(key: Any, data: Any) -> Any:
     return Key(_apply(words, np.zeros(1, np.uint32), np.array([number], np.uint32))[0], words.partitionable)
 
 
-def split_key(words, num):
+def split_key(words: Key, num: Any) -> Key:
     """`split` of a `Key`."""
     shape = tuple(integer("num", dim) for dim in (num if isinstance(num, (tuple, list)) else (num,)))
     if min(shape, default=0) < 0:
@@ -135,18 +135,18 @@ def split_key(words, num):
     return Key(pairs.reshape(*shape, 2), words.partitionable)
 
 
-def _apply(words, first, second):
+def _apply(words: Key, first: Any, second: Any) -> Any:
     """Threefry of arrays of counters, as an array (n, 2)."""
     # keys as arrays of one element: numpy warns when scalars wrap round, and not when arrays do
     return np.stack(threefry(np.asarray(words[:1]), np.asarray(words[1:]), first, second), axis=-1)
 
 
-def is_jax(value):
+def is_jax(value: object) -> bool:
     """Whether a value is JAX's own: an array, a key, or a tracer."""
     return type(value).__module__.partition(".")[0] in ("jax", "jaxlib")
 
 
-def as_key(name, key):
+def as_key(name: str, key: Any) -> Key:
     """A single `Key` from one, or from a raw pair of uint32."""
     words = np.array(key) if isinstance(key, (tuple, list)) else key  # JAX refuses tuples and lists
     if isinstance(key, (tuple, list)) and words.dtype.kind in "iu" and ((words >= 0) & (words <= LOW)).all():

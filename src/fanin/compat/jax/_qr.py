@@ -1,12 +1,19 @@
 """The orthogonal factor of a float32 matrix, as fast as BLAS allows: numpy's own factorization computes in float64."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from ..._types import Array
 
 PANEL = 48  # columns factorized at a time, in float64
 SMALL = 128  # columns below which LAPACK on the whole is faster
 
 
-def orthogonal_factor(a):
+def orthogonal_factor(a: Array) -> Array:
     """Q of a = QR with the diagonal of R positive, for a float32 matrix with rows >= columns, which is overwritten.
 
     Householder's reflections in panels: H_0 … H_(b-1) = I - V T V^T with T^-1 = diag(1/tau) + striu(V^T V) (C. Puglisi,
@@ -30,13 +37,13 @@ def orthogonal_factor(a):
     return q
 
 
-def _reflect(a, v, t, product):
+def _reflect(a: Array, v: Array, t: Array, product: Array) -> None:
     """a - V T V^T a in place; `product` is reused, because new memory costs a page fault for each 4 KiB."""
     inner = t @ (v.T @ a)
     a -= np.matmul(v, inner, out=product[:a.size].reshape(a.shape))
 
 
-def _panel(a):
+def _panel(a: Array) -> tuple[Array, Array, Array]:
     """V, T and the signs of R's diagonal, of the panel's factorization."""
     h, tau = np.linalg.qr(a, mode="raw")
     v = np.tril(h.T, -1)

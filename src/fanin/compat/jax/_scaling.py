@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from . import _draws
 from ._call import number
 from ._init import Init
 from ._types import DTypeLikeInexact, Initializer, RealNumeric
+
+if TYPE_CHECKING:
+    from ..._types import Dims
 
 MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
 DISTRIBUTIONS = ("truncated_normal", "normal", "uniform")
@@ -62,15 +65,16 @@ def variance_scaling(
                 functools.partial(_plan, scale, mode, distribution, axes))
 
 
-def _axes(name, value):
+def _axes(name: str, value: Any) -> int | tuple[int, ...]:
     return tuple(integer(name, axis) for axis in value) if np.iterable(value) else integer(name, value)
 
 
-def _plan(scale, mode, distribution, axes, shape, dtype):
+def _plan(scale: float, mode: str, distribution: str, axes: tuple[Any, Any, Any], shape: Dims,
+          dtype: np.dtype[Any]) -> _draws.Draw:
     return _draws.variance_scaling(scale, mode, distribution, _fans(shape, *axes), shape, dtype)
 
 
-def _fans(shape, in_axis, out_axis, batch_axis):
+def _fans(shape: Dims, in_axis: Any, out_axis: Any, batch_axis: Any) -> tuple[float, float] | None:
     """fan_in and fan_out as JAX's floats, or None for a shape without elements."""
     if in_axis == -2 and len(shape) < 2:
         raise FaninValueError(f"`shape` must have at least 2 dimensions with the default in_axis (got {shape}): give "
@@ -83,7 +87,7 @@ def _fans(shape, in_axis, out_axis, batch_axis):
     return in_size * receptive_field, out_size * receptive_field
 
 
-def _size(name, axes, shape):
+def _size(name: str, axes: int | tuple[int, ...], shape: Dims) -> int:
     for axis in axes if isinstance(axes, tuple) else (axes,):
         if not -len(shape) <= axis < len(shape):
             raise FaninIndexError(f"`{name}` must be between {-len(shape)} and {len(shape) - 1} for the shape {shape} "
@@ -186,5 +190,7 @@ def he_normal(in_axis: int | Sequence[int] = -2,
                             batch_axis=batch_axis, dtype=dtype)
 
 
-xavier_uniform, xavier_normal = glorot_uniform, glorot_normal
-kaiming_uniform, kaiming_normal = he_uniform, he_normal
+xavier_uniform: Callable[..., Initializer] = glorot_uniform
+xavier_normal: Callable[..., Initializer] = glorot_normal
+kaiming_uniform: Callable[..., Initializer] = he_uniform
+kaiming_normal: Callable[..., Initializer] = he_normal

@@ -4,6 +4,10 @@ The functions run on numpy scalars, on whole uint32 arrays, and compiled: each 3
 numba makes uint64 of any operation on two uint32.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ..._kernels.device import device_function
@@ -16,13 +20,13 @@ I1, I2, I3, I4, I5 = np.uint32(1), np.uint32(2), np.uint32(3), np.uint32(4), np.
 
 
 @device_function
-def mix(x0, x1, rotation):
+def mix(x0: Any, x1: Any, rotation: Any) -> Any:
     x0 = np.uint32(x0 + x1)
     return x0, np.uint32(np.uint32(np.uint32(x1 << rotation) | np.uint32(x1 >> np.uint32(BITS - rotation))) ^ x0)
 
 
 @device_function
-def four_rounds(x0, x1, r0, r1, r2, r3):
+def four_rounds(x0: Any, x1: Any, r0: Any, r1: Any, r2: Any, r3: Any) -> Any:
     x0, x1 = mix(x0, x1, r0)
     x0, x1 = mix(x0, x1, r1)
     x0, x1 = mix(x0, x1, r2)
@@ -30,13 +34,13 @@ def four_rounds(x0, x1, r0, r1, r2, r3):
 
 
 @device_function
-def inject(x0, x1, a, b, count):
+def inject(x0: Any, x1: Any, a: Any, b: Any, count: Any) -> Any:
     """Add two words of the key, and the number of the injection, after four rounds."""
     return np.uint32(x0 + a), np.uint32(np.uint32(x1 + b) + count)
 
 
 @device_function
-def threefry(k0, k1, c0, c1):
+def threefry(k0: Any, k1: Any, c0: Any, c1: Any) -> Any:
     """Two key words and two counter words, all uint32, to two random words."""
     k2 = np.uint32(np.uint32(k0 ^ k1) ^ PARITY)
     x0, x1 = np.uint32(c0 + k0), np.uint32(c1 + k1)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._checks import shape as check_shape
 from ..._dtypes import COMPLEX, FLOATING, is_floating
 from ..._errors import FaninValueError
 from .._shared.system import System
 from . import _link, _seeds
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..._initializers import Initializer as Scheme
+    from ..._seeding import Stream
+    from ..._types import Dims, DType, Shape
 
 KERAS = System("keras", "shape", {"std": "stddev", "low": "minval", "high": "maxval"})
 
@@ -18,7 +25,7 @@ class Drawn(_link.Initializer):
 
     _source: Any = 0  # what the draw takes its words from; constants need none
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Shape, dtype: DType | None = None) -> Any:
         """Draw a tensor.
 
         Args:
@@ -33,13 +40,13 @@ class Drawn(_link.Initializer):
         Raises:
             FaninTypeError, FaninValueError: a shape or dtype for which there is nothing to draw. No seed was taken.
         """
-        shape, dtype = check_shape(shape), _link.standardize_dtype(dtype)
-        return _link.tensor(KERAS.new(shape, dtype, self._scheme(shape, dtype), self._source))
+        dims, number = check_shape(shape), _link.standardize_dtype(dtype)
+        return _link.tensor(KERAS.new(dims, number, self._scheme(dims, number), self._source))
 
-    def _scheme(self, shape, dtype):
+    def _scheme(self, shape: Dims, dtype: np.dtype[Any]) -> Scheme:
         raise NotImplementedError
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         arguments = (f"{name}={value!r}" for name, value in self.get_config().items())
         return f"{type(self).__name__}({', '.join(arguments)})"
 
@@ -47,29 +54,29 @@ class Drawn(_link.Initializer):
 class RandomInitializer(Drawn):
     """An initializer that draws random numbers, from `seed`."""
 
-    def __init__(self, seed=None):
+    def __init__(self, seed: Any = None) -> None:
         self._init_seed = _seeds.check(seed)
         self.seed = _link.default_seed() if seed is None else self._init_seed
 
     @property
-    def _source(self):
+    def _source(self) -> int | Stream:
         return _seeds.source(self.seed)
 
-    def __call__(self, shape, dtype=None):
-        dtype = _link.standardize_dtype(dtype)
-        if not is_floating(dtype):
+    def __call__(self, shape: Shape, dtype: DType | None = None) -> Any:
+        number = _link.standardize_dtype(dtype)
+        if not is_floating(number):
             raise FaninValueError(f"`dtype` must be a floating-point type for {type(self).__name__} (got "
-                                  f"{dtype.name}): one of {', '.join(FLOATING + COMPLEX)}")
-        return super().__call__(shape, dtype.name)
+                                  f"{number.name}): one of {', '.join(FLOATING + COMPLEX)}")
+        return super().__call__(shape, number.name)
 
     __call__.__doc__ = Drawn.__call__.__doc__
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments, as a dict that JSON can hold: a SeedGenerator as Keras writes it; None stays None."""
         return {"seed": _seeds.config(self._init_seed)}
 
 
-def number(value):
+def number(value: Any) -> Any:
     """A Python number for a scalar tensor, which Keras takes too; all else as it is."""
     if _link.is_tensor(value) and getattr(value, "shape", None) == ():
         return _link.as_numpy(value).item()

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from typing_extensions import override
+
+from ..._checks import shape as check_shape
 from ..._dtypes import WHOLE
 from ..._errors import FaninTypeError, FaninValueError
 from . import _link
 from ._base import KERAS, Drawn, number
+
+if TYPE_CHECKING:
+    from ..._initializers import Initializer as Scheme
+    from ..._types import Array, Dims, DType, Shape
 
 
 class Zeros(Drawn):
@@ -18,7 +27,8 @@ class Zeros(Drawn):
            [0., 0.]], dtype=float32)
     """
 
-    def _scheme(self, shape, dtype):
+    @override
+    def _scheme(self, shape: Dims, dtype: np.dtype[Any]) -> Scheme:
         return KERAS.preset("zeros")
 
 
@@ -30,7 +40,8 @@ class Ones(Drawn):
            [1, 1]], dtype=int32)
     """
 
-    def _scheme(self, shape, dtype):
+    @override
+    def _scheme(self, shape: Dims, dtype: np.dtype[Any]) -> Scheme:
         return KERAS.preset("ones")
 
 
@@ -53,7 +64,7 @@ class Constant(Drawn):
            [10., 10.]], dtype=float32)
     """
 
-    def __init__(self, value=0.0):
+    def __init__(self, value: Any = 0.0) -> None:
         self.value = number(decode(value))
         if isinstance(self.value, (bool, int, float, complex)):
             return
@@ -63,12 +74,14 @@ class Constant(Drawn):
         self.value = _link.as_numpy(self.value)
         KERAS.preset("constant", value=self.value)
 
-    def _scheme(self, shape, dtype):
+    @override
+    def _scheme(self, shape: Dims, dtype: np.dtype[Any]) -> Scheme:
         if not isinstance(self.value, np.ndarray):
             return KERAS.constant(self.value, dtype)
         return KERAS.preset("constant", value=without_fraction(self.value, dtype))
 
-    def get_config(self):
+    @override
+    def get_config(self) -> dict[str, Any]:
         """The value, as JSON can hold it: an array as Keras writes it."""
         return {"value": encode(self.value)}
 
@@ -92,35 +105,37 @@ class Identity(Drawn):
     2.0
     """
 
-    def __init__(self, gain=1.0):
+    def __init__(self, gain: float = 1.0) -> None:
         self.gain = number(gain)
         self._preset()
 
-    def _preset(self):
+    def _preset(self) -> Scheme:
         return KERAS.preset("identity", gain=self.gain)
 
-    def _scheme(self, shape, dtype):
+    @override
+    def _scheme(self, shape: Dims, dtype: np.dtype[Any]) -> Scheme:
         KERAS.require_rank(shape, 2, 2, hint="an identity is a matrix", name="shape")
         return self._preset()
 
-    def get_config(self):
+    @override
+    def get_config(self) -> dict[str, Any]:
         """The gain."""
         return {"gain": self.gain}
 
 
-def without_fraction(array, dtype):
+def without_fraction(array: Array, dtype: np.dtype[Any]) -> Array:
     """An array's values as an integer or bool dtype takes them: as Keras casts, toward zero."""
     if dtype.name == "bool":
         return array.astype(bool)
     return np.trunc(array) if dtype.name in WHOLE and array.dtype.kind == "f" else array
 
 
-def from_array(array):
+def from_array(array: Any) -> Callable[..., Any]:
     """An initializer, a function, that has an array's values and takes its shape only."""
     values = _link.as_numpy(array)
 
-    def initialize(shape, dtype=None):
-        wanted = (shape,) if isinstance(shape, int) else tuple(shape)
+    def initialize(shape: Shape, dtype: DType | None = None) -> Any:
+        wanted = check_shape(shape)
         if wanted != values.shape:
             raise FaninValueError(f"`shape` must be that of the array, {values.shape} (got {wanted})")
         return Constant(values)(wanted, dtype)
@@ -128,14 +143,14 @@ def from_array(array):
     return initialize
 
 
-def encode(value):
+def encode(value: Any) -> Any:
     """A parameter for a config: an array as Keras writes numpy's, all else as it is."""
     if not isinstance(value, np.ndarray):
         return value
     return {"class_name": "__numpy__", "config": {"value": value.tolist(), "dtype": value.dtype.name}}
 
 
-def decode(value):
+def decode(value: Any) -> Any:
     """The inverse of `encode`; also reads how Keras writes tensors."""
     if isinstance(value, dict) and value.get("class_name") in ("__numpy__", "__tensor__"):
         return np.array(value["config"]["value"], _link.standardize_dtype(value["config"]["dtype"]))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from typing_extensions import override
 
 from ..._checks import choice, flag
 from ..._checks import shape as check_shape
@@ -13,6 +15,9 @@ from ..._errors import FaninRuntimeError, FaninTypeError, FaninValueError
 from . import _link
 from ._base import Drawn
 from ._constants import decode, encode
+
+if TYPE_CHECKING:
+    from ..._types import Array, DType, Shape
 
 # Windows that are sums of cosines, a0 - a1·cos(t) + a2·cos(2t) - …, by their names in scipy.signal.windows. They work
 # without scipy. Nuttall, "Some windows with very good sidelobe behavior", IEEE Trans. ASSP 29 (1981).
@@ -53,35 +58,37 @@ class STFT(Drawn):
     (128, 1, 513)
     """
 
-    def __init__(self, side="real", window="hann", scaling="density", periodic=False):
+    def __init__(self, side: str = "real", window: Any = "hann", scaling: str | None = "density",
+                 periodic: bool = False) -> None:
         self.side = choice("side", side, ("real", "imag"))
         self.window = _check_window(decode(window))
         self.scaling = None if scaling is None else choice("scaling", scaling, ("density", "spectrum"))
         self.periodic = flag("periodic", periodic)
 
-    def __call__(self, shape, dtype=None):
+    @override
+    def __call__(self, shape: Shape, dtype: DType | None = None) -> Any:
         """The kernel, for a shape (frame length, 1, number of bins) and a floating-point dtype."""
-        shape, dtype = check_shape(shape), _link.standardize_dtype(dtype)
-        if len(shape) != 3 or shape[1] != 1:
-            raise FaninValueError(f"`shape` must be (frame length, 1, number of bins) for STFT (got {shape})")
-        if dtype.name not in FLOATING:
-            raise FaninValueError(f"`dtype` must be a floating-point type for STFT (got {dtype.name}): one of "
+        dims, number = check_shape(shape), _link.standardize_dtype(dtype)
+        if len(dims) != 3 or dims[1] != 1:
+            raise FaninValueError(f"`shape` must be (frame length, 1, number of bins) for STFT (got {dims})")
+        if number.name not in FLOATING:
+            raise FaninValueError(f"`dtype` must be a floating-point type for STFT (got {number.name}): one of "
                                   f"{', '.join(FLOATING)}")
-        frames, _, bins = shape
+        frames, _, bins = dims
         period = max(1, 2 * (bins - 1))
         angles = -2 * np.pi * np.arange(period) / period
         waves = np.cos(angles) if self.side == "real" else np.sin(angles)
         kernel = waves[np.multiply.outer(np.arange(frames), np.arange(bins)) % period]
         if self.window is not None:
             kernel *= self._weights(frames)[:, np.newaxis]
-        return _link.tensor(kernel.astype(dtype).reshape(shape))
+        return _link.tensor(kernel.astype(number).reshape(dims))
 
-    def _weights(self, frames):
+    def _weights(self, frames: int) -> Array:
         """The window over its norm."""
         if isinstance(self.window, str):
             window = _named_window(self.window, frames, self.periodic)
         else:
-            window = self.window
+            window = np.asarray(self.window)
             if window.shape != (frames,):
                 raise FaninValueError(f"`window` must have as many numbers as the frame, {frames} (got "
                                       f"{window.shape[0]})")
@@ -93,12 +100,13 @@ class STFT(Drawn):
                                   f"for a frame of {frames}): pass scaling=None, or a longer frame")
         return window / norm
 
-    def get_config(self):
+    @override
+    def get_config(self) -> dict[str, Any]:
         """The arguments; a window of numbers as Keras writes an array."""
         return {"side": self.side, "window": encode(self.window), "periodic": self.periodic, "scaling": self.scaling}
 
 
-def _check_window(window):
+def _check_window(window: Any) -> str | Array | None:
     """None, a name that is known, or a vector of float64."""
     if window is None:
         return None
@@ -115,16 +123,16 @@ def _check_window(window):
     return numbers
 
 
-def _named_window(name, frames, periodic):
+def _named_window(name: str, frames: int, periodic: bool) -> Array:
     if name not in COSINES:
         return _scipy_window(name, frames, periodic)
     if frames <= 1:
         return np.ones(frames)
     t = np.linspace(-np.pi, np.pi, frames + periodic)[:frames]
-    return sum(a * np.cos(k * t) for k, a in enumerate(COSINES[name]))
+    return np.sum([a * np.cos(k * t) for k, a in enumerate(COSINES[name])], axis=0)
 
 
-def _scipy_window(name, frames, periodic):
+def _scipy_window(name: str, frames: int, periodic: bool) -> Array:
     try:
         from scipy.signal import get_window
     except ModuleNotFoundError:

@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from typing_extensions import override
+
 from ._base import KERAS, RandomInitializer, number
 
+if TYPE_CHECKING:
+    from ..._initializers import Initializer as Scheme
+    from ..._types import Dims
 
-class RandomUniform(RandomInitializer):
+
+class _SameForAll(RandomInitializer):
+    """An initializer whose scheme doesn't depend on the shape, so that its parameters are checked when it is made."""
+
+    def __init__(self, seed: Any = None) -> None:
+        super().__init__(seed=seed)
+        self._preset()
+
+    def _preset(self) -> Scheme:
+        raise NotImplementedError
+
+    @override
+    def _scheme(self, shape: Dims, dtype: np.dtype[Any]) -> Scheme:
+        return self._preset()
+
+
+class RandomUniform(_SameForAll):
     """U[minval, maxval).
 
     Args:
@@ -21,33 +45,35 @@ class RandomUniform(RandomInitializer):
     (True, True)
     """
 
-    def __init__(self, minval=-0.05, maxval=0.05, seed=None):
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Any = None) -> None:
         self.minval, self.maxval = number(minval), number(maxval)
         super().__init__(seed=seed)
-        self._scheme(None, None)
 
-    def _scheme(self, shape, dtype):
+    @override
+    def _preset(self) -> Scheme:
         return KERAS.preset("random_uniform", low=self.minval, high=self.maxval)
 
-    def get_config(self):
+    @override
+    def get_config(self) -> dict[str, Any]:
         """The arguments."""
         return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
 
 
-class _Normal(RandomInitializer):
+class _Normal(_SameForAll):
     """A normal law by its mean and stddev, under its name in Keras' profile."""
 
     _name = ""
 
-    def __init__(self, mean=0.0, stddev=0.05, seed=None):
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
         self.mean, self.stddev = number(mean), number(stddev)
         super().__init__(seed=seed)
-        self._scheme(None, None)
 
-    def _scheme(self, shape, dtype):
+    @override
+    def _preset(self) -> Scheme:
         return KERAS.preset(self._name, mean=self.mean, std=self.stddev)
 
-    def get_config(self):
+    @override
+    def get_config(self) -> dict[str, Any]:
         """The arguments."""
         return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
 
@@ -92,7 +118,7 @@ class TruncatedNormal(_Normal):
     _name = "truncated_normal"
 
 
-class Orthogonal(RandomInitializer):
+class Orthogonal(_SameForAll):
     """gain·Q, Q a Haar-distributed (semi-)orthogonal matrix with shape[-1] columns, the other axes its rows.
 
     Args:
@@ -113,14 +139,15 @@ class Orthogonal(RandomInitializer):
     True
     """
 
-    def __init__(self, gain=1.0, seed=None):
+    def __init__(self, gain: float = 1.0, seed: Any = None) -> None:
         self.gain = number(gain)
         super().__init__(seed=seed)
-        self._scheme(None, None)
 
-    def _scheme(self, shape, dtype):
+    @override
+    def _preset(self) -> Scheme:
         return KERAS.preset("orthogonal", gain=self.gain)
 
-    def get_config(self):
+    @override
+    def get_config(self) -> dict[str, Any]:
         """The arguments."""
         return {**super().get_config(), "gain": self.gain}

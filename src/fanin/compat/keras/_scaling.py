@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from typing_extensions import override
 
 from ..._checks import choice, integer, nonnegative
 from ..._errors import FaninError, FaninIndexError, FaninTypeError, FaninValueError
 from ..._initializers import Registry
 from ._base import KERAS, RandomInitializer, number
+
+if TYPE_CHECKING:
+    from ..._initializers import Initializer as Scheme
+    from ..._types import Dims
 
 MODES = ("fan_in", "fan_out", "fan_avg")
 DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
@@ -48,8 +56,9 @@ class VarianceScaling(RandomInitializer):
     (0.0316, 0.0316)
     """
 
-    def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None, input_axes=None,
-                 output_axes=None):
+    def __init__(self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal",
+                 seed: Any = None, input_axes: Iterable[int] | None = None,
+                 output_axes: Iterable[int] | None = None) -> None:
         self.scale = number(scale)
         if nonnegative("scale", self.scale) == 0:
             raise FaninValueError(f"`scale` must be > 0 (got {scale!r})")
@@ -61,7 +70,8 @@ class VarianceScaling(RandomInitializer):
         self.input_axes, self.output_axes = _axes("input_axes", input_axes), _axes("output_axes", output_axes)
         super().__init__(seed=seed)
 
-    def _scheme(self, shape, dtype):
+    @override
+    def _scheme(self, shape: Dims, dtype: np.dtype[Any]) -> Scheme:
         given: dict[str, Any] = {}
         if self.input_axes is not None and self.output_axes is not None:
             given = {"fan_in": _product("input_axes", self.input_axes, shape),
@@ -72,7 +82,8 @@ class VarianceScaling(RandomInitializer):
         return KERAS.preset("variance_scaling", scale=self.scale, mode=self.mode, distribution=self.distribution,
                             **fans)
 
-    def get_config(self):
+    @override
+    def get_config(self) -> dict[str, Any]:
         """The arguments."""
         return {**super().get_config(), "scale": self.scale, "mode": self.mode, "distribution": self.distribution,
                 "input_axes": self.input_axes, "output_axes": self.output_axes}
@@ -83,11 +94,13 @@ class _Preset(VarianceScaling):
 
     _name = ""
 
-    def __init__(self, seed=None, input_axes=None, output_axes=None):
+    def __init__(self, seed: Any = None, input_axes: Iterable[int] | None = None,
+                 output_axes: Iterable[int] | None = None) -> None:
         preset: Any = Registry.get(self._name, profile="keras")
         super().__init__(preset.scale, preset.mode, preset.distribution, seed, input_axes, output_axes)
 
-    def get_config(self):
+    @override
+    def get_config(self) -> dict[str, Any]:
         """The arguments."""
         config = super().get_config()
         return {name: config[name] for name in ("seed", "input_axes", "output_axes")}
@@ -191,7 +204,7 @@ class HeNormal(_Preset):
     _name = "he_normal"
 
 
-def _axes(name, axes):
+def _axes(name: str, axes: Iterable[int] | None) -> list[int] | None:
     """A list of ints, or None."""
     if axes is None:
         return None
@@ -201,7 +214,8 @@ def _axes(name, axes):
         raise FaninTypeError(f"`{name}` must be a list of ints or None (got {axes!r})") from None
 
 
-def _product(name, axes, shape):
+def _product(name: str, axes: Sequence[int], shape: Dims) -> int:
+    """The product of some axes of a shape."""
     for axis in axes:
         if not -len(shape) <= axis < len(shape):
             raise FaninIndexError(f"`{name}` must hold axes of the shape {shape}, from {-len(shape)} to "

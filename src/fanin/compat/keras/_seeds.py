@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,11 @@ from ..._checks import integer
 from ..._errors import FaninError, FaninRuntimeError, FaninValueError
 from ..._seeding import Stream, check_seed
 from . import _link
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from ..._types import Array
 
 _lock = threading.Lock()
 _count = 0
@@ -33,7 +38,7 @@ class _SeedGenerator:
     (array([1337,    0], dtype=uint32), array([1337,    1], dtype=uint32))
     """
 
-    def __init__(self, seed=None, name=None):
+    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         global _count
         if name is None:
             with _lock:
@@ -42,7 +47,7 @@ class _SeedGenerator:
         self._initial_seed = seed
         self.state = np.array([_link.default_seed() % 2**32 if seed is None else _check_32_bits(seed), 0], np.uint32)
 
-    def next(self, ordered=True):
+    def next(self, ordered: bool = True) -> Array:
         """The state, seed and position, as two uint32; the position advances (or, unordered, both are scrambled)."""
         with _lock:
             taken = self.state.copy()
@@ -50,20 +55,23 @@ class _SeedGenerator:
             self.state = step.astype(np.uint32)
         return taken
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The seed that it was made with and its name; the position is not kept, as in Keras."""
         return {"seed": self._initial_seed, "name": self.name}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """The SeedGenerator that `get_config` described, at its start."""
         return cls(**config)
 
 
-SeedGenerator: Any = _SeedGenerator if _link.keras is None else _link.keras.random.SeedGenerator
+if TYPE_CHECKING:
+    SeedGenerator = _SeedGenerator
+else:
+    SeedGenerator = _SeedGenerator if _link.keras is None else _link.keras.random.SeedGenerator
 
 
-def _check_32_bits(seed):
+def _check_32_bits(seed: Any) -> int:
     try:
         seed = check_seed(seed)
     except FaninError:
@@ -78,12 +86,12 @@ class GeneratorStream(Stream):
 
     __slots__ = ("_generator", "_position_taken")
 
-    def __init__(self, generator):
+    def __init__(self, generator: SeedGenerator) -> None:
         super().__init__(0)
         self._generator = generator
 
     @property
-    def seed(self):
+    def seed(self) -> int:
         with _link.eager():
             try:
                 state = _link.as_numpy(getattr(self._generator.state, "value", self._generator.state))
@@ -95,11 +103,11 @@ class GeneratorStream(Stream):
         seed, self._position_taken = (int(word) & 0xFFFFFFFF for word in state)
         return seed
 
-    def next(self):
+    def next(self) -> int:
         return self._position_taken
 
 
-def check(seed):
+def check(seed: Any) -> Any:
     """A `seed` argument, or a seed in a config, as None, an int, a SeedGenerator or a Stream."""
     if isinstance(seed, dict):
         return _from_config(seed)
@@ -112,12 +120,12 @@ def check(seed):
                               f"{seed!r:.100}, a {type(seed).__name__})") from None
 
 
-def source(seed):
+def source(seed: Any) -> int | Stream:
     """What fanin draws with: an int or a Stream."""
     return GeneratorStream(seed) if isinstance(seed, SeedGenerator) else seed
 
 
-def config(seed):
+def config(seed: Any) -> Any:
     """A seed as JSON: a SeedGenerator as Keras writes it, a Stream as its seed and position."""
     if isinstance(seed, Stream):
         return {"seed": seed.seed, "position": seed.position}
@@ -127,7 +135,7 @@ def config(seed):
     return seed
 
 
-def _from_config(config):
+def _from_config(config: dict[str, Any]) -> SeedGenerator | Stream:
     if set(config) == {"seed", "position"}:
         return Stream(config["seed"], integer("position", config["position"]))
     if config.get("class_name") == "SeedGenerator" and isinstance(config.get("config"), dict):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
-from ..._errors import FaninTypeError, FaninValueError
+from ..._errors import FaninTypeError, FaninValueError, close_matches
 from . import _constants, _fourier, _link, _random, _scaling
 
 CLASSES = (
@@ -15,13 +16,13 @@ CLASSES = (
 )
 
 
-def snake_case(name):
+def snake_case(name: str) -> str:
     """RandomUniform -> random_uniform; STFT -> stft."""
     return "".join("_" + c if c.isupper() and i and not name.isupper() else c for i, c in enumerate(name)).lower()
 
 
 # Keras' table (keras.src.initializers.ALL_OBJECTS_DICT): the classes' names, the same in snake case, and seven more.
-NAMES = {spelled: cls for cls in (_link.Initializer, *CLASSES)
+NAMES: dict[str, Any] = {spelled: cls for cls in (_link.Initializer, *CLASSES)
          for spelled in (cls.__name__.lstrip("_"), snake_case(cls.__name__.lstrip("_")))} | {
     "IdentityInitializer": _constants.Identity, "OrthogonalInitializer": _random.Orthogonal,
     "STFTInitializer": _fourier.STFT, "normal": _random.RandomNormal, "uniform": _random.RandomUniform,
@@ -29,7 +30,7 @@ NAMES = {spelled: cls for cls in (_link.Initializer, *CLASSES)
 }
 
 
-def get(identifier):
+def get(identifier: Any) -> Any:
     """The initializer that an identifier stands for.
 
     Args:
@@ -64,7 +65,7 @@ def get(identifier):
     return found() if inspect.isclass(found) else found
 
 
-def serialize(initializer):
+def serialize(initializer: Any) -> Any:
     """The config of an initializer, in Keras' form: a dict with module, class_name, config and registered_name.
 
     Args:
@@ -93,7 +94,7 @@ def serialize(initializer):
             "registered_name": f"{_link.PACKAGE}>{cls.__name__}" if cls in CLASSES else cls.__name__}
 
 
-def deserialize(config, custom_objects=None):
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """The initializer that a config describes.
 
     Args:
@@ -134,7 +135,7 @@ def deserialize(config, custom_objects=None):
     return found.from_config(parameters)  # type: ignore[attr-defined]
 
 
-def _find(config, custom_objects):
+def _find(config: dict[str, Any], custom_objects: dict[str, Any] | None) -> Any:
     """The class, or function, that a config names: a custom one, or one of Keras' names."""
     candidates = [config.get("registered_name"), config["class_name"]]
     if config["class_name"] == "function":
@@ -147,16 +148,14 @@ def _find(config, custom_objects):
     return NAMES.get(config["class_name"].removeprefix(f"{_link.PACKAGE}>"))
 
 
-def _deserialize_elsewhere(config, custom_objects):
+def _deserialize_elsewhere(config: dict[str, Any], custom_objects: dict[str, Any] | None) -> Any:
     """What Keras makes of a config that is none of ours, such as a function's; else an error with close matches."""
     found = None
     if _link.keras is not None:
         found = _link.keras.initializers.deserialize(config, custom_objects)
     if found is None or isinstance(found, str):
-        import difflib  # only for messages
-
         name = str(config.get("config") if config["class_name"] == "function" else config["class_name"])
-        close = difflib.get_close_matches(name, [*NAMES, *(custom_objects or ())], n=3, cutoff=0.6)
+        close = close_matches(name, [*NAMES, *(custom_objects or ())])
         hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "pass it in custom_objects if it is yours"
         raise FaninValueError(f"`identifier` must name an initializer (got {name!r}): {hint}")
     return found
