@@ -7,15 +7,15 @@ from typing import Any
 
 from .._errors import FaninError, FaninValueError, listed
 from ._parameter import Layer, Parameter
-from ._rule import Model, Rule
+from ._rule import Model, Rule, Seen
 from ._table import Row
 
 
 def assign(rules: Sequence[Rule], parameters: Iterable[Parameter], model: Model) -> list[Row]:
     """A row for each parameter, in their order; one that no rule matches stays as it is.
 
-    A model has few kinds of layers, shapes and dtypes, and many parameters of each: what does not depend on names is
-    worked out once for all that are alike.
+    A model has few kinds of layers, shapes and dtypes, and many parameters of each: what they get is worked out once
+    for all that are alike.
     """
     eligible: dict[Hashable, list[Rule]] = {}
     chosen: dict[Hashable, tuple[Any, ...]] = {}
@@ -34,21 +34,19 @@ def assign(rules: Sequence[Rule], parameters: Iterable[Parameter], model: Model)
 
 def _row(parameter: Parameter, rules: list[Rule], model: Model, chosen: dict[Hashable, tuple[Any, ...]]) -> Row:
     for rule in rules:
-        found = rule.matches(parameter, model)
-        if found is None:
-            continue
-        if rule.looks_at_names:
-            return Row(parameter, *_choose(rule, parameter, found, model))
-        alike = rule, parameter.layer, parameter.shape, parameter.dtype
-        if alike not in chosen:
-            chosen[alike] = _choose(rule, parameter, found, model)
-        return Row(parameter, *chosen[alike])
+        found = rule.fullmatch(parameter.name)
+        if found is not None and rule.accepts(parameter, found, model):
+            seen = rule.look(parameter, found, model)
+            alike = rule, *parameter[1:], seen
+            if alike not in chosen:
+                chosen[alike] = _choose(rule, parameter, seen, model)
+            return Row(parameter, *chosen[alike])
     return Row(parameter, note="left as it is: no rule matches")
 
 
-def _choose(rule: Rule, parameter: Parameter, found: Any, model: Model) -> tuple[Any, ...]:
+def _choose(rule: Rule, parameter: Parameter, seen: Seen, model: Model) -> tuple[Any, ...]:
     """The fields of a row after the parameter. The scheme's plan finds what is wrong with a shape, a dtype, a range."""
-    scheme, label = rule.choose(parameter, found, model)
+    scheme, label = rule.choose(parameter, seen, model)
     if scheme is None:
         return rule.match, None, "", None, "left as it is: a rule says so"
     return rule.match, scheme, label, scheme.describe(parameter.shape, parameter.dtype), ""

@@ -34,6 +34,17 @@ class Model(NamedTuple):
     variables: dict[str, float]
 
 
+class Seen(NamedTuple):
+    """What names tell of a parameter: the layer and shape of the sibling whose fans count, and its depth."""
+
+    layer: Layer | None = None
+    shape: tuple[int, ...] | None = None
+    depth: tuple[int, int] | None = None  # its layer's number, and how many there are
+
+
+_NOTHING = Seen()
+
+
 class Rule:
     """One rule, checked: its keys are known, its pattern compiles and its scheme exists."""
 
@@ -56,12 +67,13 @@ class Rule:
         self.padding_idx = None if "padding_idx" not in entry else integer("padding_idx", entry["padding_idx"])
         self.regular = self.match.startswith("re:")
         try:
-            self.pattern = re.compile(self.match[3:] if self.regular else fnmatch.translate(self.match))
+            self.fullmatch = re.compile(self.match[3:] if self.regular else fnmatch.translate(self.match)).fullmatch
         except re.error as error:
             raise FaninValueError(f"`match` must hold a valid regular expression ({error})") from None
         self._built: dict[Hashable, tuple[Initializer, str]] = {}
         self._roles: dict[str, Layer] = {}
         self.names = used_names(self.init)
+        self.counts_layers = bool(self.names & FROM_NAME - set(variables))
         unknown = sorted(self.names - FROM_NAME - FROM_FANS - set(variables))
         if unknown:
             raise FaninValueError(f"an expression may use {', '.join(sorted(FROM_NAME | FROM_FANS | set(variables)))} "
@@ -72,27 +84,42 @@ class Rule:
             raise FaninValueError("`fans_of` needs an `init` with fans, such as variance_scaling (got "
                                   f"{entry['init']!r})")
 
-    @property
-    def looks_at_names(self) -> bool:
-        """Whether what a parameter gets depends on more than its layer, shape and dtype."""
-        return bool(self.names) or "fans_of" in self.entry
-
     def is_for(self, types: tuple[str, ...], rank: int) -> bool:
         """Whether the rule is for parameters with so many axes of a layer of these types, whatever their names."""
         if self.layers is not None and not any(pattern.fullmatch(each) for pattern in self.layers for each in types):
             return False
         return self.ranks is None or "rank_of" in self.entry or rank in self.ranks
 
-    def matches(self, parameter: Parameter, model: Model) -> re.Match[str] | None:
-        """The match object when the rule, which `is_for` the parameter's kind, applies to it; else None."""
-        found = self.pattern.fullmatch(parameter.name)
-        if found is None or self.ranks is None or "rank_of" not in self.entry:
-            return found
+    def accepts(self, parameter: Parameter, found: re.Match[str], model: Model) -> bool:
+        """Whether the rule, which `is_for` the parameter's kind and matches its name, applies to it."""
+        if self.ranks is None or "rank_of" not in self.entry:
+            return True
         counted = model.parameters.get(self._sibling("rank_of", parameter, found))
-        return found if counted is not None and len(counted.shape) in self.ranks else None
+        return counted is not None and len(counted.shape) in self.ranks
 
-    def choose(self, parameter: Parameter, found: re.Match[str], model: Model) -> tuple[Initializer | None, str]:
-        """The scheme for a parameter that the rule applies to, and how it is printed; None: it stays as it is."""
+    def look(self, parameter: Parameter, found: re.Match[str], model: Model) -> Seen:
+        """What the names tell that the choice depends on."""
+        if "fans_of" not in self.entry and not self.counts_layers:
+            return _NOTHING
+        sibling = depth = None
+        if "fans_of" in self.entry:
+            name = self._sibling("fans_of", parameter, found)
+            if name not in model.parameters:
+                raise FaninValueError(f"`fans_of` must name a tensor of the model (got {name!r})")
+            sibling = model.parameters[name]
+        if self.counts_layers:
+            depth = model.depths.find(parameter.name, found)
+            if depth is None:
+                raise FaninValueError("`init` counts layers by the first number in a name, such as layers.3.weight, "
+                                      "which this one has not: mark it with (?P<layer>\\d+) in a `re:` pattern, or set "
+                                      "`layers` in `variables`")
+        return Seen(sibling.layer, sibling.shape, depth) if sibling else Seen(depth=depth)
+
+    def choose(self, parameter: Parameter, seen: Seen, model: Model) -> tuple[Initializer | None, str]:
+        """The scheme for a parameter that the rule applies to, and how it is printed; None: it stays as it is.
+
+        It depends on no more than the parameter's layer, shape and dtype, and what `look` has seen.
+        """
         if self.init == KEEP:
             return None, ""
         if self.init == ARANGE:
@@ -100,9 +127,9 @@ class Rule:
             return Constant(np.arange(count, dtype=parameter.dtype)), f"arange({count})"
         layer = parameter.layer or Layer()
         facts = Facts(layer if self.by_layer else Layer(), model.usual)
-        if "fans_of" in self.entry:
-            facts = self._fans_of(parameter, found, model)
-        chosen = self._build(facts, self._variables(parameter, found, model, facts) if self.names else {})
+        if seen.shape is not None:
+            facts = self._fans_of(seen.layer, seen.shape, model)
+        chosen = self._build(facts, self._variables(parameter, seen, model, facts) if self.names else {})
         row = layer.padding_idx if self.padding_idx is None else self.padding_idx
         return chosen if row is None else _with_zero_row(chosen[0], row, parameter, facts)
 
@@ -114,15 +141,13 @@ class Rule:
             self._built[known] = scheme, label(scheme)
         return self._built[known]
 
-    def _fans_of(self, parameter: Parameter, found: re.Match[str], model: Model) -> Facts:
-        sibling = self._sibling("fans_of", parameter, found)
-        if sibling not in model.parameters:
-            raise FaninValueError(f"`fans_of` must name a tensor of the model (got {sibling!r})")
-        other = model.parameters[sibling]
-        layer = other.layer if self.by_layer and other.layer else Layer()
+    def _fans_of(self, layer: Layer | None, shape: tuple[int, ...], model: Model) -> Facts:
+        """The fans of a sibling, which are all that is known then."""
+        if not self.by_layer or layer is None:
+            layer = Layer()
         if layer.layout is None and not self.names:
             layer = self._own_roles(model.usual)._replace(fan_in=layer.fan_in, fan_out=layer.fan_out)
-        fans = layer.fans(other.shape, model.usual)
+        fans = layer.fans(shape, model.usual)
         return Facts(Layer(fan_in=fans.fan_in, fan_out=fans.fan_out), model.usual)
 
     def _own_roles(self, usual: str) -> Layer:
@@ -132,19 +157,14 @@ class Rule:
             self._roles[usual] = Layer(**{key: getattr(scheme, key) for key in ROLES if key in _parameters(scheme)})
         return self._roles[usual]
 
-    def _variables(self, parameter: Parameter, found: re.Match[str], model: Model, facts: Facts) -> dict[str, float]:
+    def _variables(self, parameter: Parameter, seen: Seen, model: Model, facts: Facts) -> dict[str, float]:
         """What the expressions in `init` may use: numbers of the parameter's, and those that were given."""
         variables: dict[str, float] = {}
         if self.names & FROM_FANS - set(model.variables):
             fans = facts.layer.fans(parameter.shape, model.usual)
             variables |= {"fan_in": fans.fan_in, "fan_out": fans.fan_out}
-        if self.names & FROM_NAME - set(model.variables):
-            depth = model.depths.find(parameter.name, found)
-            if depth is None:
-                raise FaninValueError("`init` counts layers by the first number in a name, such as layers.3.weight, "
-                                      "which this one has not: mark it with (?P<layer>\\d+) in a `re:` pattern, or set "
-                                      "`layers` in `variables`")
-            variables |= dict(zip(("layer", "layers"), depth, strict=True))
+        if seen.depth is not None:
+            variables |= dict(zip(("layer", "layers"), seen.depth, strict=True))
         return variables | model.variables
 
     def _sibling(self, key: str, parameter: Parameter, found: re.Match[str]) -> str:

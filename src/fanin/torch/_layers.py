@@ -27,9 +27,11 @@ _kinds: weakref.WeakKeyDictionary[type, tuple[tuple[str, ...], _Describe | None]
 def layer_of(module: Any, key: str, rank: int) -> Layer:
     """The `Layer` of the parameter (or buffer) `module.<key>`, which has `rank` axes."""
     kind = type(module)
-    if kind not in _kinds:
-        _kinds[kind] = _type_names(kind), next((describe for base, describe in _FACTS if issubclass(kind, base)), None)
-    types, describe = _kinds[kind]
+    known = _kinds.get(kind)
+    if known is None:
+        describe = next((describe for base, describe in _FACTS if issubclass(kind, base)), None)
+        known = _kinds[kind] = _type_names(kind), describe
+    types, describe = known
     if describe is not None:
         return Layer(types, **describe(module, key))
     if "Conv1D" in types and key == "weight" and hasattr(module, "nf"):  # transformers': a Linear stored as (in, out)

@@ -126,18 +126,18 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
         if place.parametrized:
             notes[place.name] = _parametrized.write(place, *ready.pop(place.name))
         else:
-            _draw(place.tensor, view, row, source)
+            _draw(place, view, row, source)
     return _with_notes(table, notes)
 
 
-def _draw(tensor: torch.Tensor, view: Any, row: Row, source: int | Stream) -> None:
-    """Draw a row into a tensor: through the view of it that the checks made, if it had memory then."""
-    scheme: Any = row.scheme
-    shape, name = row.parameter.shape, row.parameter.name
-    if _sharded.is_sharded(tensor):
-        _sharded.fill(tensor, lambda index, out: scheme.shard(shape, index, seed=source, name=name, out=out))
+def _draw(place: Place, view: Any, row: Row, source: int | Stream) -> None:
+    """Draw a row into its tensor: through the view of it that the checks made, if it had memory then."""
+    name, shape, _, _ = row.parameter
+    if view is None and _sharded.is_sharded(place.tensor):
+        scheme: Any = row.scheme
+        _sharded.fill(place.tensor, lambda index, out: scheme.shard(shape, index, seed=source, name=name, out=out))
         return
-    memory, written = view or arrays.writable(tensor)
+    memory, written = view or arrays.writable(place.tensor)
     materialize(row.plan, take_key(source, name), memory.device, memory, indexing.whole(shape))
     written()
 

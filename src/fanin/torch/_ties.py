@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from operator import itemgetter
 from typing import Any
 
@@ -23,12 +23,9 @@ def aliases(module: torch.nn.Module, prefix: str, found: list[Place]) -> dict[st
     Raises:
         FaninValueError: a transformers model's weights are not tied though its config says so.
     """
-    groups: dict[Hashable, list[str]] = {}
-    for place in found:
-        groups.setdefault(_identity(place), []).append(place.name)
     left_out = _left_out_of_checkpoints(module, prefix)
     tied: dict[str, str] = {}
-    for names in groups.values():
+    for names in _groups(found):
         first = next((name for name in names if name not in left_out), names[0])
         tied |= {name: first for name in names if name != first}
     known = {place.name for place in found}
@@ -38,6 +35,20 @@ def aliases(module: torch.nn.Module, prefix: str, found: list[Place]) -> dict[st
         raise FaninValueError(f"`module` must have the ties that its config says ({', '.join(broken)}; `to_empty` "
                               "breaks ties): call its tie_weights(), or set config.tie_word_embeddings = False")
     return tied
+
+
+def _groups(found: list[Place]) -> Iterator[list[str]]:
+    """The names of places that hold one tensor, where there are several."""
+    starts: dict[int, list[Place]] = {}
+    for place in found:
+        tensor = place.tensor
+        starts.setdefault(tensor.data_ptr() if _has_memory(tensor) else id(tensor), []).append(place)
+    for places in starts.values():
+        if len(places) > 1:  # few do: the rest is not asked of all
+            same: dict[Hashable, list[str]] = {}
+            for place in places:
+                same.setdefault(_identity(place), []).append(place.name)
+            yield from same.values()
 
 
 def _identity(place: Place) -> Hashable:
