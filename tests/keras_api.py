@@ -5,6 +5,7 @@ tests/compat holds fanin.compat.keras to it without Keras; tests/interop holds b
 
 import contextlib
 import importlib
+import inspect
 import sys
 
 _PRESET = "(seed=None, input_axes=None, output_axes=None)"
@@ -33,6 +34,15 @@ SIGNATURES = {
     "serialize": "(initializer)",
     "deserialize": "(config, custom_objects=None)",
 }
+
+
+def signature_of(function):
+    """Parameters and defaults as text, without annotations, which Keras has none of."""
+    full = inspect.signature(function)
+    bare = [parameter.replace(annotation=parameter.empty) for parameter in full.parameters.values()]
+    return str(full.replace(parameters=bare, return_annotation=full.empty))
+
+
 CALL = "(self, shape, dtype=None)"
 CLASSES = [name for name in SIGNATURES if name[0].isupper()]
 DRAWING = [name for name in CLASSES if name not in ("Initializer", "STFT")]
