@@ -1,14 +1,114 @@
 """`fanin.math`: functions for samplers, the same bits on every backend.
 
-Each takes float32 or float64 scalars and computes in that type. They are for functions marked with `fanin.sampler`,
-where `math`'s and `numpy`'s own differ between a CPU's and a GPU's libraries.
+Each takes float32 or float64 numbers and computes in that type; beside one of these a Python float takes its type, and
+Python floats alone are float64. They are for functions marked with `fanin.sampler`, where `math`'s and `numpy`'s own
+differ between a CPU's and a GPU's libraries. Any other argument (an int, an array) is a FaninTypeError.
 """
 
-from ._kernels.device import fma as fma
-from ._kernels.device import sqrt as sqrt
-from ._kernels.elementary import exp as exp
-from ._kernels.elementary import expm1 as expm1
-from ._kernels.elementary import log as log
-from ._kernels.elementary import log1p as log1p
-from ._kernels.elementary import ndtri as ndtri
-from ._kernels.elementary import sincospi as sincospi
+from __future__ import annotations
+
+from collections.abc import Callable as _Callable
+from typing import Any as _Any
+from typing import TypeVar as _TypeVar
+
+import numpy as _np
+
+from ._errors import FaninTypeError as _FaninTypeError
+from ._kernels import device as _device
+from ._kernels import elementary as _elementary
+from ._kernels.device import compiled_as as _compiled_as
+
+_Number = _TypeVar("_Number", bound="float | _np.floating[_Any]")
+
+
+def _call(kernel: _Callable[..., _Any], *numbers: _Any) -> _Any:
+    """A device function of numbers that it can take, which compiled code doesn't ask."""
+    kinds = {type(number) for number in numbers} - {float}
+    kind = kinds.pop() if kinds else _np.float64
+    if kinds or kind not in (_np.float32, _np.float64):
+        given = ", ".join(f"{number!r}, a {type(number).__name__}" for number in numbers)
+        raise _FaninTypeError(f"`fanin.math.{kernel.__name__}` takes float32 or float64 numbers, all of one type (got "
+                              f"{given}): write 2.0, not 2")
+    with _np.errstate(all="ignore"):
+        return kernel(*map(kind, numbers))
+
+
+@_compiled_as(_device.fma)
+def fma(a: _Number, b: _Number, c: _Number) -> _Number:
+    """a·b + c, rounded once.
+
+    >>> float(fma(0.1, 10.0, -1.0))
+    5.551115123125783e-17
+    """
+    return _call(_device.fma, a, b, c)
+
+
+@_compiled_as(_device.sqrt)
+def sqrt(x: _Number) -> _Number:
+    """The square root, correctly rounded; nan below 0.
+
+    >>> float(sqrt(2.0))
+    1.4142135623730951
+    """
+    return _call(_device.sqrt, x)
+
+
+@_compiled_as(_elementary.exp)
+def exp(x: _Number) -> _Number:
+    """e**x, within 1.1 ulp; inf above 88.73 (float64: 709.79), 0 below -103.98 (-745.14).
+
+    >>> round(float(exp(1.0)), 14)
+    2.71828182845905
+    """
+    return _call(_elementary.exp, x)
+
+
+@_compiled_as(_elementary.expm1)
+def expm1(x: _Number) -> _Number:
+    """e**x - 1, within 2 ulp also where x is small; inf above 88.73 (float64: 709.79).
+
+    >>> round(float(expm1(1e-10)), 24)
+    1.00000000005e-10
+    """
+    return _call(_elementary.expm1, x)
+
+
+@_compiled_as(_elementary.log)
+def log(x: _Number) -> _Number:
+    """The natural logarithm of x >= 0, within 1 ulp; -inf at 0, nan below.
+
+    >>> float(log(10.0))
+    2.302585092994046
+    """
+    return _call(_elementary.log, x)
+
+
+@_compiled_as(_elementary.log1p)
+def log1p(x: _Number) -> _Number:
+    """log(1 + x) for x >= -1, within 1 ulp also where x is small; -inf at -1, nan below.
+
+    >>> round(float(log1p(1e-10)), 24)
+    9.9999999995e-11
+    """
+    return _call(_elementary.log1p, x)
+
+
+@_compiled_as(_elementary.ndtri)
+def ndtri(p: _Number) -> _Number:
+    """The standard normal quantile z with P(Z <= z) = p, to 1e-6 of z (float64: 1e-14); -inf at 0, inf at 1.
+
+    >>> round(float(ndtri(0.975)), 12)
+    1.95996398454
+    """
+    return _call(_elementary.ndtri, p)
+
+
+@_compiled_as(_elementary.sincospi)
+def sincospi(x: _Number) -> tuple[_Number, _Number]:
+    """(sin(pi·x), cos(pi·x)) for |x| < 2**22 (float64: 2**51), both within 3 ulp, also near their zeros; nan beyond.
+
+    >>> sine, cosine = sincospi(1.5)
+    >>> float(sine), float(cosine)
+    (-1.0, 0.0)
+    """
+    return _call(_elementary.sincospi, x)

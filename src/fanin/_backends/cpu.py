@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 from .._errors import FaninTypeError
-from .._kernels.literals import fingerprint
+from .._kernels.fingerprint import fingerprint
 from .._kernels.samplers import constant, constant_pair
 from . import loops
 from .blocks import block_of, is_wide, number_of

@@ -85,6 +85,25 @@ def rounding_to(llvm_type: str, *features: str) -> Callable[[Function], Function
     return decorate
 
 
+def compiled_as(kernel: Callable[..., Any]) -> Callable[[Function], Function]:
+    """Mark a function that checks its arguments in Python and is `kernel`, of one or three arguments, when compiled."""
+
+    def decorate(function: Function) -> Function:
+        choose = _three(kernel) if function.__code__.co_argcount == 3 else _one(kernel)
+        _add(lambda target: target.replace(function, choose))
+        return function
+
+    return decorate
+
+
+def _one(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x: lambda x: kernel(x)
+
+
+def _three(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda a, b, c: lambda a, b, c: kernel(a, b, c)
+
+
 # -- primitives: one machine instruction each ---------------------------------------------------------------------
 
 

@@ -1,16 +1,32 @@
-"""A sampler of a user's, tried before anything is planned with it."""
+"""A user's sampler, tried before anything is planned with it."""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from .._errors import FaninTypeError
-from .._kernels.literals import with_compiled_types
+from .._errors import FaninError, FaninTypeError
+from .._kernels.compiled_types import with_compiled_types
+from .._kernels.literals import Number, freeze
 
-# Where a user's sampler is tried: both ends, and between them a point for each piece that it may be made of.
-TRIED = (2.0**-33, 1e-6, 1e-3, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.999, 1 - 2.0**-24)
+# Where a user's sampler is tried: near both ends, and between them a point for each piece that it may be made of.
+TRIED = (2.0**-33, 1e-6, 1e-3, 0.999, 1 - 2.0**-24, *((i + 0.5) / 64 for i in range(64)))
 
 
-def check_sampler(sampler, number, params):
-    """Refuse a user's sampler that doesn't take `params`, or leaves u's type and so would differ between backends."""
+def check_sampler(sampler: Callable[..., Any], number: Number, params: tuple[Any, ...]) -> types.FunctionType:
+    """The sampler as it is now, after it was tried.
+
+    Raises:
+        FaninTypeError: it doesn't take `params`; it leaves u's type, and so would differ between backends; or it reads
+            what can't be compared by value.
+    """
+    if type(sampler) is not types.FunctionType:
+        raise FaninTypeError(f"`sampler` must be a plain Python function (got {sampler!r}): fanin compiles it itself, "
+                             "so leave @njit out")
     code, defaults = sampler.__code__, len(sampler.__defaults__ or ())
     least, most = code.co_argcount - defaults - 1, code.co_argcount - 1
     if code.co_flags & 0x0C or code.co_kwonlyargcount or most < 0:
@@ -18,11 +34,24 @@ def check_sampler(sampler, number, params):
     if not least <= len(params) <= most:
         wanted = most if least == most else f"{least} to {most}"
         raise FaninTypeError(f"`params` of {sampler.__name__} must be {wanted} numbers (got {len(params)})")
-    with np.errstate(all="ignore"):
-        tried = with_compiled_types(sampler, number)
-        for u in TRIED:
-            value = tried(number(u), *params)
-            if type(value) is not number:
-                raise FaninTypeError(f"`sampler` must return u's type, {np.dtype(number).name} (got a "
-                                     f"{type(value).__name__} from {sampler.__name__}): write constants as floats, 2.0 "
-                                     "not 2 and PI = math.pi in the module, and use fanin.math")
+    frozen = freeze(sampler)
+    _try(frozen, np.dtype(number), params)
+    return frozen
+
+
+@functools.lru_cache(maxsize=1024)
+def _try(sampler: types.FunctionType, dtype: np.dtype[Any], params: tuple[Any, ...]) -> None:
+    number = dtype.type
+    tried = with_compiled_types(sampler, number)
+    for u in TRIED:
+        try:
+            with np.errstate(all="ignore"):
+                value = tried(number(u), *params)
+        except Exception as error:  # whatever a user's function raises
+            said = error if isinstance(error, FaninError) else f"{type(error).__name__}: {error}"
+            raise FaninTypeError(f"`sampler` {sampler.__name__} must make a number of each u in (0, 1) (at {u:.6g}: "
+                                 f"{said})") from error
+        if type(value) is not number:
+            raise FaninTypeError(f"`sampler` must return u's type, {dtype.name} (got a "
+                                 f"{type(value).__name__} from {sampler.__name__}): write constants as floats, 2.0 "
+                                 "not 2 and PI = math.pi in the module, and use fanin.math")

@@ -112,7 +112,7 @@ class TensorSpec:
                                  f"(got {self.dtype.name})")
         rounded = self._round(sampler, params)
         if takes == "u":
-            check_sampler(sampler, self.computing_type, rounded)
+            sampler = check_sampler(sampler, self.computing_type, rounded)
         return SamplerPlan(self.shape, self.dtype, sampler, rounded, mask, tuple(map(np.uint64, mask_params)), mean,
                            std, *self._fans)
 
