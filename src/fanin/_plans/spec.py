@@ -133,10 +133,8 @@ class TensorSpec:
         `name` is that of the scheme's parameter, for the message.
         """
         stored = cast(value, self.dtype, name)
-        if self.dtype.itemsize == 16:
-            pattern, sampler = tuple(stored.reshape(1).view(np.uint64)), constant_pair
-        else:
-            pattern, sampler = tuple(stored.reshape(1).view(f"u{self.dtype.itemsize}")), constant
+        sampler: Sampler = constant_pair if self.dtype.itemsize == 16 else constant
+        pattern = tuple(stored.reshape(1).view(f"u{min(self.dtype.itemsize, 8)}"))
         return SamplerPlan(self.shape, self.dtype, sampler, pattern, mask, tuple(map(np.uint64, mask_params)), mean,
                            std, *self._fans)
 
