@@ -10,6 +10,7 @@ starts. The disk needs room for one file.
 
 import argparse
 import json
+import math
 import shutil
 import statistics
 import subprocess
@@ -18,10 +19,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from fanin.checkpoint import _header as header
+from fanin.checkpoint import _direct as direct
 from fanin.checkpoint import _pieces as pieces
 from fanin.checkpoint import init, verify
-from fanin.checkpoint._writing import direct, staging
+from fanin.checkpoint._writing import staging
 
 from .tables import table
 
@@ -82,8 +83,7 @@ def measure(folder, layers, rounds):
     """({kind: its turns}, bytes of tensors, bytes of the file)."""
     (folder / "model.json").write_text(json.dumps(llama(layers)))
     out = folder / "out.safetensors"
-    data = sum(header.TensorInfo(name, tuple(entry["shape"]), entry["dtype"]).nbytes
-               for name, entry in llama(layers).items())
+    data = sum(2 * math.prod(entry["shape"]) for entry in llama(layers).values())
     free = shutil.disk_usage(folder).free
     if free < data * 1.1:
         sys.exit(f"bench_checkpoint: {folder} must have {data * 1.1 / 1e9:.1f} GB free ({free / 1e9:.1f} are): choose "

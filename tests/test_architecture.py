@@ -17,6 +17,7 @@ LEVELS = {
     "_errors": 0,
     "_version": 0,
     "_checks": 1,
+    "_json": 1,
     "_dtypes": 2,
     "_kernels": 2,
     "_seeding": 2,

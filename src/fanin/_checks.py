@@ -130,13 +130,3 @@ def axis(value, rank):
     if not -rank <= value < rank:
         raise FaninValueError(f"`axis` must be between {-rank} and {rank - 1} for a shape of rank {rank} (got {value})")
     return value % rank
-
-
-def unique_keys(pairs):
-    """An `object_pairs_hook`: FaninValueError for a key that stands twice, where Python would take the last."""
-    table = dict(pairs)
-    if len(table) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise FaninValueError(f"names must be unique (got {twice!r} twice)")
-    return table

@@ -1,37 +1,48 @@
 """The command line: `fanin init`, `verify`, `spec`, `list`, `show`, `devices`. Arguments in, tables out."""
 
+from __future__ import annotations
+
 import argparse
 import contextlib
 import json
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ._backends import find_devices
 from ._errors import FaninError, FaninTypeError, FaninValueError
 from ._initializers import Registry
+from ._json import parse_json
 from ._seeding import check_seed
 from ._version import __version__
-from .checkpoint._header import floating_code
-from .checkpoint._job import divide, plan_job
+from .checkpoint import Report, Written, init, read_spec, verify, write_table
+from .checkpoint._format import code_of, floating_dtype, measure
+from .checkpoint._job import Job, make_job
 from .checkpoint._partition import parse_shard, parse_size
-from .checkpoint._run import execute
-from .checkpoint._spec import read_spec, table_text, write_table
-from .checkpoint._verifying.verify import verify
+from .checkpoint._spec.tables import table_text
+from .rules import Row
 from .rules._files import rule_sets
+
+if TYPE_CHECKING:
+    from ._types import Dims
+
+T = TypeVar("T")
 
 _AT_MOST = 10  # tensors that are listed for a file
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {' '.join(message.split())} (see {self.prog} --help)\n")
 
 
-def _argument(parse):
+def _argument(parse: Callable[[str], T]) -> Callable[[str], T]:
     """A parser of option values whose refusal is a usage error with fanin's own message."""
 
-    def convert(text):
+    def convert(text: str) -> T:
         try:
             return parse(text)
         except FaninError as error:
@@ -40,32 +51,34 @@ def _argument(parse):
     return convert
 
 
-def _seed(text):
+def _seed(text: str) -> int:
     try:
         number = int(text)
-    except ValueError:
-        raise FaninValueError(f"`seed` must be an int in [0, 2**64) (got {text!r})") from None
+    except ValueError:  # no number, or one of thousands of digits
+        raise FaninValueError(f"`seed` must be an int in [0, 2**64) (got {text!r:.100})") from None
     return check_seed(number)
 
 
-def _shape(text):
+def _shape(text: str) -> Dims:
     try:
         return tuple(int(dim) for dim in text.split(",") if dim.strip())
     except ValueError:
-        raise FaninValueError(f"`shape` must be ints with commas, such as 512,256 (got {text!r})") from None
+        raise FaninValueError(f"`shape` must be ints with commas, such as 512,256 (got {text!r:.100})") from None
 
 
-def _parameter(text):
+def _parameter(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise FaninValueError(f"a parameter must be NAME=VALUE, such as std=0.02 (got {text!r})")
     try:
-        return key, json.loads(value)
-    except ValueError:
+        return key, parse_json(value, f"the value of {key!r}")
+    except FaninError:
+        if value.startswith(("[", "{")) or value.removeprefix("-")[:1].isdecimal():
+            raise
         return key, value  # a word, such as mode=fan_out
 
 
-def _parser():
+def _parser() -> _Parser:
     parser = _Parser(prog="fanin", description="Initial weights: the same bits on every machine.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"fanin {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -81,8 +94,8 @@ def _parser():
                       "default; a tensor's values depend on it and on the tensor's name")
     init.add_argument("--layout", choices=("torch", "jax"), default="torch", help="the order of axes that schemes "
                       "without one of their own mean: (out, in, ...) in torch, (..., in, out) in jax")
-    init.add_argument("--dtype", type=_argument(floating_code), metavar="D", help="write all floating-point tensors in "
-                      "this dtype: float64, float32, float16 or bfloat16")
+    init.add_argument("--dtype", type=_argument(floating_dtype), metavar="D", help="write all floating-point tensors "
+                      "in this dtype: float64, float32, float16 or bfloat16")
     files = init.add_mutually_exclusive_group()
     files.add_argument("--max-shard-size", type=_argument(parse_size), metavar="SIZE", help="write files of at most "
                        "SIZE bytes of tensors, such as 5GB, and Hugging Face's index")
@@ -125,43 +138,44 @@ def _parser():
 # -- commands -----------------------------------------------------------------------------------------------------
 
 
-def _init(args):
+def _init(args: argparse.Namespace) -> None:
     if args.output is None and not args.dry_run:
         args.refuse("the following arguments are required: -o/--output (or --dry-run)")
-    job = plan_job(args.spec, args.rules, args.seed, args.dtype, args.layout)
-    division = divide(job.draws, args.max_shard_size, args.shard)
+    spec = read_spec(args.spec)
+    options = {"seed": args.seed, "dtype": args.dtype, "layout": args.layout, "max_shard_size": args.max_shard_size,
+               "shard": args.shard}
     if args.dry_run:
-        _print_draws(division)
-    for note in job.notes:
-        print(f"note: {note}")
-    if args.dry_run:
+        _print_job(make_job(spec, args.rules, **options))
+        _print_notes(spec.notes)
         return
+    _print_notes(spec.notes)
     lines = []
 
-    def report(file, there):
-        lines.append(f"{os.path.relpath(file.path)}: {_totals(file.draws)}{', already there' if there else ''}")
+    def report(file: Written) -> None:
+        there = ", already there" if file.there else ""
+        lines.append(f"{os.path.relpath(file.path)}: {_totals(file.tensors, file.elements, file.nbytes)}{there}")
         if not sys.stderr.isatty():  # else when the bar is gone
             print(lines.pop(), flush=True)
 
     try:
         with _progress(args.check) as progress:
-            execute(job, division, args.output, progress, report)
+            init(spec, args.output, args.rules, **options, progress=progress, report=report)
     finally:
-        print("".join(f"{line}\n" for line in lines), end="")
+        for line in lines:
+            print(line)
 
 
-def _spec(args):
+def _spec(args: argparse.Namespace) -> None:
     spec = read_spec(args.spec)
     if args.output is None:
         print(table_text(spec), end="")
         return
     write_table(spec, args.output)
-    for note in spec.notes:
-        print(f"note: {note}")
+    _print_notes(spec.notes)
     print(f"{os.path.relpath(args.output)}: {len(spec.tensors):,} tensors")
 
 
-def _verify(args):
+def _verify(args: argparse.Namespace) -> None:
     with _progress(args.check) as progress:
         reports = verify(args.path, args.rules, seed=args.seed, layout=args.layout, progress=progress)
     for report in reports:
@@ -176,7 +190,7 @@ def _verify(args):
                               "the file is not what is drawn")
 
 
-def _verdict(report):
+def _verdict(report: Report) -> str:
     if report.problem:
         return report.problem
     if report.differences:
@@ -185,19 +199,28 @@ def _verdict(report):
     return f"OK, {report.tensors:,} tensors, {report.elements:,} elements, {report.nbytes:,} bytes{bound}"
 
 
-def _print_draws(division):
-    rows = [[draw.info.name, str(list(draw.info.shape)), draw.info.dtype, draw.rule, draw.label,
-             _number(draw.plan.std)] + [file] * division.names for file, draws in division.written for draw in draws]
-    _print_table(["parameter", "shape", "dtype", "rule", "scheme", "std"] + ["file"] * division.names, rows)
-    print(_totals([draw for _, draws in division.written for draw in draws]))
+def _print_job(job: Job) -> None:
+    columns = ["parameter", "shape", "dtype", "rule", "scheme", "std"]
+    if job.parts is None:
+        rows = job.rows
+        _print_table(columns, map(_cells, rows))
+    else:
+        rows = [row for name in job.own for row in job.parts[name]]
+        _print_table([*columns, "file"], [[*_cells(row), name] for name in job.own for row in job.parts[name]])
+    print(_totals(*measure([row.parameter for row in rows])))
 
 
-def _totals(draws):
-    elements, nbytes = sum(draw.info.size for draw in draws), sum(draw.info.nbytes for draw in draws)
-    return f"{len(draws):,} tensors, {elements:,} elements, {nbytes:,} bytes"
+def _cells(row: Row) -> list[str]:
+    parameter = row.parameter
+    return [parameter.name, str(list(parameter.shape)), code_of(parameter.dtype), row.rule or "", row.label,
+            _number(row.plan.std)]
 
 
-def _list(args):
+def _totals(tensors: int, elements: int, nbytes: int) -> str:
+    return f"{tensors:,} tensors, {elements:,} elements, {nbytes:,} bytes"
+
+
+def _list(args: argparse.Namespace) -> None:
     rows = []
     for name in Registry.names(args.profile):
         try:
@@ -210,7 +233,7 @@ def _list(args):
     _print_table(["name", "scheme", "parameters"], rows)
 
 
-def _show(args):
+def _show(args: argparse.Namespace) -> None:
     scheme = Registry.get(args.name, profile=args.profile, **dict(args.parameters))
     rows = []
     if args.shape is not None:
@@ -224,18 +247,25 @@ def _show(args):
         _print_table(["shape", str(list(plan.shape))], rows)
 
 
-def _devices(_args):
+def _devices(_args: argparse.Namespace) -> None:
     _print_table(["device", "what it is"], find_devices())
 
 
 # -- output -------------------------------------------------------------------------------------------------------
 
 
-def _number(value):
-    return "" if value is None else f"{value:.8g}" if isinstance(value, float) else str(value)
+def _print_notes(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(f"note: {note}")
 
 
-def _print_table(columns, rows):
+def _number(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.8g}" if isinstance(value, float) else str(value)
+
+
+def _print_table(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -258,7 +288,7 @@ def _print_table(columns, rows):
 
 
 @contextlib.contextmanager
-def _progress(check):
+def _progress(check: Callable[[], None]) -> Iterator[Callable[[int, int], None]]:
     """Gives a `progress(done, total)`: a bar on a terminal, silence elsewhere; `check` is called each time."""
     if not sys.stderr.isatty():
         yield lambda done, total: check()
@@ -271,14 +301,14 @@ def _progress(check):
     with progress.Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
         task = bar.add_task("", total=None)
 
-        def update(done, total):
+        def update(done: int, total: int) -> None:
             check()
             bar.update(task, completed=done, total=total)
 
         yield update
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status 0, 1 (failed) or 130 (interrupted). A usage error exits with 2."""
     args = _parser().parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):
@@ -300,23 +330,23 @@ def main(arguments=None):
 
 
 @contextlib.contextmanager
-def _interrupts():
+def _interrupts() -> Iterator[Callable[[], None]]:
     """Ctrl-C and a request to end raise KeyboardInterrupt; gives a function that raises it again, should it be lost.
 
     Python runs a signal's handler wherever it happens to be, and what is raised in a library's callback or a finalizer
     goes no further than a message.
     """
-    caught = []
+    caught: list[int] = []
 
-    def interrupt(number, _frame):
+    def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
         caught.append(number)
         raise KeyboardInterrupt
 
-    def check():
+    def check() -> None:
         if caught:
             raise KeyboardInterrupt
 
-    def unraisable(lost):
+    def unraisable(lost: sys.UnraisableHookArgs) -> None:
         if not issubclass(lost.exc_type, KeyboardInterrupt):
             sys.__unraisablehook__(lost)
 
@@ -334,7 +364,7 @@ def _interrupts():
             signal.signal(number, handler or signal.SIG_DFL)
 
 
-def _one_line(error):
+def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     else:

@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 
+from fanin.checkpoint import _direct as direct
 from fanin.checkpoint import _pieces as pieces
 from fanin.checkpoint import init, verify
-from fanin.checkpoint._writing import direct
 from fanin.rules import Parameter
 
 MODEL = [Parameter("a", (1000, 37), np.dtype("float32")), Parameter("b", (5,), np.dtype("float16")),

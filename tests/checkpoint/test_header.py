@@ -8,8 +8,19 @@ from safetensors import deserialize
 from safetensors.numpy import save
 
 from fanin import FaninError
-from fanin.checkpoint._header import DTYPES, TensorInfo, convert, dtype_code, encode, file_order, floating_code
-from fanin.checkpoint._spec import Spec, read_spec
+from fanin.checkpoint import Spec, read_spec
+from fanin.checkpoint._format import (
+    DTYPES,
+    bytes_of,
+    code_of,
+    convert,
+    dtype_of,
+    encode,
+    file_position,
+    floating_dtype,
+    parse_dtype,
+)
+from fanin.rules import Parameter
 
 
 def arrays():
@@ -28,7 +39,15 @@ def _numpy(name):
 
 
 def described(array):
-    return {"shape": list(array.shape), "dtype": dtype_code(array.dtype.name)}
+    return {"shape": list(array.shape), "dtype": code_of(array.dtype)}
+
+
+def tensors_of(made):
+    return [Parameter(name, array.shape, array.dtype) for name, array in made.items()]
+
+
+def in_file_order(tensors):
+    return sorted(tensors, key=file_position)
 
 
 def write_json(path, table):
@@ -46,19 +65,19 @@ def test_header_equals_the_official_writers(metadata):
     """For the same tensors the bytes before the data are those of the official writer, whatever order they came in."""
     made = arrays()
     official = save(made, metadata or None)
-    infos = [TensorInfo(name, array.shape, dtype_code(array.dtype.name)) for name, array in reversed(made.items())]
+    infos = tensors_of(dict(reversed(made.items())))
 
-    header = encode(file_order(infos), metadata)
+    header = encode(in_file_order(infos), metadata)
 
     assert official[:len(header)] == header
     assert len(header) % 8 == 0
-    assert len(official) == len(header) + sum(info.nbytes for info in infos)
+    assert len(official) == len(header) + sum(map(bytes_of, infos))
 
 
 def test_the_official_reader_takes_the_header():
     """Header and bytes in its order are a file, with several metadata keys too."""
     made = arrays()
-    infos = file_order([TensorInfo(name, array.shape, dtype_code(array.dtype.name)) for name, array in made.items()])
+    infos = in_file_order(tensors_of(made))
     header = encode(infos, {"b": "2", "a": "1"})
 
     loaded = dict(deserialize(header + b"".join(made[info.name].tobytes() for info in infos)))
@@ -83,7 +102,7 @@ def test_all_three_forms_of_a_spec_say_the_same(tmp_path):
 
     assert read_spec(prefix) == read_spec(more) == spec
     assert spec.metadata == {"format": "np"}
-    assert spec.tensors == file_order(read_spec(table).tensors)
+    assert spec.tensors == in_file_order(read_spec(table).tensors)
     assert [info.name for info in read_spec(table).tensors] == list(made)
 
 
@@ -94,7 +113,7 @@ def test_a_header_as_json_is_a_table(tmp_path):
     marked = tmp_path / "marked.json"
     marked.write_bytes(b"\xef\xbb\xbf" + plain.read_bytes())
 
-    assert read_spec(plain) == read_spec(marked) == Spec([TensorInfo("w", (2,), "F32")], {"format": "pt"})
+    assert read_spec(plain) == read_spec(marked) == Spec([Parameter("w", (2,), np.dtype("float32"))], {"format": "pt"})
 
 
 @pytest.mark.parametrize(("text", "code"), [
@@ -103,28 +122,28 @@ def test_a_header_as_json_is_a_table(tmp_path):
 ])
 def test_dtypes_have_both_spellings(text, code):
     """A dtype may be given as safetensors spells it or as numpy and torch do."""
-    assert dtype_code(text) == floating_code(text) == code
+    assert code_of(parse_dtype(text)) == code_of(floating_dtype(text)) == code
 
 
 @pytest.mark.parametrize(("text", "code"), [("torch.float8_e4m3fn", "F8_E4M3"), ("float8_e5m2", "F8_E5M2"),
                                             ("F8_E8M0", "F8_E8M0"), ("torch.int64", "I64"), ("complex64", "C64")])
 def test_dtypes_that_are_only_read_have_codes_too(text, code):
     """A model may have tensors of types that `--dtype` does not take."""
-    assert dtype_code(text) == code
+    assert code_of(parse_dtype(text)) == code
 
 
 @pytest.mark.parametrize("text", ["I64", "bool", "C64", "complex64", "F8_E4M3", "float31", ""])
 def test_only_real_floating_types_can_be_asked_for(text):
     """`--dtype` takes what random values are drawn in."""
     with pytest.raises(FaninError, match="`dtype` must be one of"):
-        floating_code(text)
+        floating_dtype(text)
 
 
 def test_convert_changes_real_floating_tensors_only():
     """Integers, bools and complex tensors keep their dtype; narrow formats become ordinary ones."""
-    tensors = [TensorInfo(code, (2,), code) for code in [*DTYPES, "F8_E4M3"]]
+    tensors = [Parameter(code, (2,), dtype_of(code)) for code in [*DTYPES, "F8_E4M3"]]
 
-    converted = {info.name: info.dtype for info in convert(tensors, "BF16")}
+    converted = {each.name: code_of(each.dtype) for each in convert(tensors, dtype_of("BF16"))}
 
     floating = {"F64", "F32", "F16", "BF16", "F8_E4M3"}
     assert converted == {info.name: "BF16" if info.name in floating else info.name for info in tensors}
@@ -152,7 +171,7 @@ BAD_TABLES = [
     ('{"w": {"shape": [4294967296, 4294967296], "dtype": "F32"}}', "2\\*\\*61"),
     ('{"w": {"shape": [1], "dtype": "F33"}}', "`dtype` must be one of"),
     ('{"w": {"shape": [1], "dtype": 32}}', "`dtype` must be a string"),
-    ('{"w": {"shape": [NaN], "dtype": "F32"}}', "NaN"),
+    ('{"w": {"shape": [NaN], "dtype": "F32"}}', "ints only .got nan"),
     ('{"w": {"shape": [2], "dtype": "F32", "data_offsets": [0, 7]}}', "`data_offsets` must span"),
     ('{"w": {"shape": [2], "dtype": "F32", "data_offsets": [0]}}', "`data_offsets` must be two"),
     ('{"__metadata__": {"a": 1}, "w": {"shape": [2], "dtype": "F32"}}', "`__metadata__`"),

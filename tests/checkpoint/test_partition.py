@@ -3,13 +3,16 @@
 import itertools
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fanin import FaninError
-from fanin.checkpoint._header import TensorInfo
-from fanin.checkpoint._partition import by_count, by_size, file_names, index_text, parse_shard, parse_size
+from fanin._dtypes import bfloat16
+from fanin.checkpoint._index import file_names, index_text
+from fanin.checkpoint._partition import by_count, by_size, parse_shard, parse_size
+from fanin.rules import Parameter
 
 sizes = st.lists(st.integers(0, 30), min_size=1, max_size=9)
 
@@ -76,7 +79,7 @@ def test_bad_shards_are_refused(text):
 def test_the_names_and_the_index_are_hugging_faces():
     """Numbers have five digits, and the index holds the total size and each tensor's file."""
     names = file_names(2)
-    parts = [(names[0], [TensorInfo("b", (2, 3), "F32")]), (names[1], [TensorInfo("a", (5,), "BF16")])]
+    parts = {names[0]: [Parameter("b", (2, 3), np.dtype("float32"))], names[1]: [Parameter("a", (5,), bfloat16())]}
 
     index = json.loads(index_text(parts))
 

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from fanin import FaninError
 from fanin.checkpoint import init, verify
-from fanin.checkpoint._partition import INDEX_NAME
+from fanin.checkpoint._index import INDEX as INDEX_NAME
 from fanin.checkpoint._writing import staging
 from fanin.rules import Parameter
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from fanin import FaninRuntimeError
-from fanin.checkpoint._spec import read_spec
+from fanin.checkpoint import read_spec
 
 
 @pytest.mark.parametrize(("package", "source"), [("onnx", "model.onnx"), ("torch", "net.py:net")])
@@ -28,7 +28,7 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch, package, source):
 def test_tables_and_folders_load_no_framework(tmp_path):
     """Reading names and shapes imports neither torch nor onnx."""
     (tmp_path / "model.json").write_text('{"w": {"shape": [2], "dtype": "F32", "layer": {"types": ["Linear"]}}}')
-    code = ("import sys; from fanin.checkpoint._spec import read_spec; read_spec('model.json'); "
+    code = ("import sys; from fanin.checkpoint import read_spec; read_spec('model.json'); "
             "print({'torch', 'onnx', 'numba'} & set(sys.modules))")
 
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)

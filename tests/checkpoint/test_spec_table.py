@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from fanin import FaninError, Registry, Rules
-from fanin.checkpoint._header import DTYPES, TensorInfo
-from fanin.checkpoint._spec import Spec, read_spec, table_text, write_table
+from fanin.checkpoint import Spec, read_spec, write_table
+from fanin.checkpoint._format import DTYPES, dtype_of
+from fanin.checkpoint._spec.tables import table_text
 from fanin.cli import main
-from fanin.rules import Layer
+from fanin.rules import Layer, Parameter
 
 LAYERS = {
     "conv": ([16, 4, 3, 3], {"types": ["Conv2d", "_ConvNd"], "layout": "oi*", "groups": 2}, (36, 72)),
@@ -50,9 +51,7 @@ def test_rules_see_the_layers_types(tmp_path):
     rules = Rules([{"match": "*", "layer": "Gate", "init": "ones"}, {"match": "*", "layer": "Linear", "init": "zeros"},
                    {"match": "*", "init": "eye"}])
 
-    from fanin.checkpoint._draws import assign
-
-    assert [type(draw.scheme).__name__ for draw in assign(read_spec(path).tensors, rules)] == \
+    assert [type(row.scheme).__name__ for row in rules.assign(read_spec(path).tensors)] == \
         ["Constant", "Constant", "Eye"]
 
 
@@ -131,11 +130,13 @@ LAYER = st.builds(Layer, st.lists(st.text("aB_.9é\"\\", min_size=1), max_size=3
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=9).filter(lambda name: name != "__metadata__")
 
 
-@given(st.dictionaries(NAMES, st.tuples(SHAPES, st.sampled_from(list(DTYPES)), st.none() | LAYER), min_size=1,
-                       max_size=5), st.dictionaries(NAMES, NAMES, max_size=2))
+TENSORS = st.tuples(SHAPES, st.sampled_from([dtype_of(code) for code in DTYPES]), st.none() | LAYER)
+
+
+@given(st.dictionaries(NAMES, TENSORS, min_size=1, max_size=5), st.dictionaries(NAMES, NAMES, max_size=2))
 def test_a_table_is_read_back_as_it_was_written(tmp_path_factory, tensors, metadata):
     """Names, shapes, dtypes, layers and metadata of any model, in its order."""
-    spec = Spec([TensorInfo(name, *entry) for name, entry in tensors.items()], metadata)
+    spec = Spec([Parameter(name, *entry) for name, entry in tensors.items()], metadata)
     path = tmp_path_factory.mktemp("table") / "model.json"
 
     write_table(spec, path)
@@ -150,6 +151,6 @@ def test_a_table_that_cannot_be_written_leaves_nothing(tmp_path):
     (tmp_path / "folder").mkdir()
 
     with pytest.raises(OSError, match="folder"):
-        write_table(Spec([TensorInfo("w", (2,), "F32")], {}), tmp_path / "folder")
+        write_table(Spec([Parameter("w", (2,), np.dtype("float32"))], {}), tmp_path / "folder")
 
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]

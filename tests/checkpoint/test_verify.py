@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from fanin import Blocks, Constant, FaninError, Normal, Orthogonal, Sparse
 from fanin.checkpoint import Difference, init, verify
 from fanin.checkpoint import _pieces as pieces
-from fanin.checkpoint._partition import INDEX_NAME
+from fanin.checkpoint._index import INDEX as INDEX_NAME
 from fanin.rules import Layer, Parameter
 
 # One of each width of numbers, of each way to make a tensor.

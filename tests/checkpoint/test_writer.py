@@ -13,11 +13,11 @@ from safetensors.numpy import save
 
 from fanin import Constant, Eye, FaninError, Normal, Orthogonal, Sparse, VarianceScaling
 from fanin.checkpoint import _pieces as pieces
-from fanin.checkpoint._draws import Draw
-from fanin.checkpoint._header import DTYPES, TensorInfo
+from fanin.checkpoint._format import DTYPES, dtype_of
 from fanin.checkpoint._writing import staging
 from fanin.checkpoint._writing.folder import check_target
 from fanin.checkpoint._writing.writer import is_written, lay_out, write
+from fanin.rules import Parameter, Row
 
 # One of each way to make a tensor, for each width of numbers: few, since each new sampler and type is compiled.
 CASES = {
@@ -38,11 +38,13 @@ CASES = {
 }
 
 
-def draws(cases=CASES):
-    infos = [TensorInfo(name, shape, dtype) for name, (_, shape, dtype) in cases.items()]
-    schemes = [scheme for scheme, _, _ in cases.values()]
-    return [Draw(info, "*", scheme, repr(scheme), scheme.describe(info.shape, info.numpy_dtype))
-            for info, scheme in zip(infos, schemes)]
+def row(name, scheme, shape, code):
+    parameter = Parameter(name, shape, dtype_of(code))
+    return Row(parameter, "*", scheme, repr(scheme), scheme.describe(shape, parameter.dtype))
+
+
+def rows():
+    return [row(name, *case) for name, case in CASES.items()]
 
 
 @pytest.mark.parametrize("buffer", [16, 48, 4096])
@@ -51,7 +53,7 @@ def test_every_tensor_is_its_schemes_own_draw(tmp_path, monkeypatch, buffer):
     monkeypatch.setattr(pieces, "BUFFER", buffer)
     path = tmp_path / "model.safetensors"
 
-    write(lay_out(str(path), draws(), {"format": "pt"}), seed=7)
+    write(lay_out(str(path), rows(), {"format": "pt"}), seed=7)
 
     written = dict(deserialize(path.read_bytes()))
     for name, (scheme, shape, code) in CASES.items():
@@ -63,10 +65,10 @@ def test_every_tensor_is_its_schemes_own_draw(tmp_path, monkeypatch, buffer):
 def test_the_file_is_the_official_writers(tmp_path):
     """For the same tensors and metadata the whole file is byte-identical to the official writer's."""
     path = tmp_path / "model.safetensors"
-    arrays = {draw.info.name: np.asarray(draw.scheme(draw.info.shape, dtype=draw.info.numpy_dtype, seed=0,
-                                                     name=draw.info.name)) for draw in draws()}
+    arrays = {name: np.asarray(scheme(shape, dtype=DTYPES[code], seed=0, name=name))
+              for name, (scheme, shape, code) in CASES.items()}
 
-    write(lay_out(str(path), draws(), {"format": "pt"}), seed=0)
+    write(lay_out(str(path), rows(), {"format": "pt"}), seed=0)
 
     assert path.read_bytes() == save(arrays, {"format": "pt"})
 
@@ -91,7 +93,7 @@ def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch, error, after
                 raise error
 
         with pytest.raises(error):
-            write(lay_out(str(path), draws(), {}), seed=0, progress=stop)
+            write(lay_out(str(path), rows(), {}), seed=0, progress=stop)
 
         assert len(seen) == after + 1 and no_thread_is_left()
     assert os.listdir(tmp_path) == ["old.safetensors"]
@@ -102,7 +104,7 @@ def test_an_error_of_the_disk_in_the_writing_thread_is_raised(tmp_path, monkeypa
     """The system's own refusal, in the middle of a file: one error that names the file; nothing of it is left."""
     monkeypatch.setattr(pieces, "BUFFER", 256)
     path = str(tmp_path / "model.safetensors")
-    file = lay_out(path, draws(), {})
+    file = lay_out(path, rows(), {})
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill_up(nbytes):  # the file was reserved whole: from now on this process may not write beyond here
@@ -121,7 +123,7 @@ def test_an_error_of_the_disk_in_the_writing_thread_is_raised(tmp_path, monkeypa
 
 def test_a_file_that_cannot_be_reserved_is_refused_at_once(tmp_path):
     """Where the disk, or a quota, has no room for the whole file, not a byte is drawn."""
-    file, seen = lay_out(str(tmp_path / "model.safetensors"), draws(), {}), []
+    file, seen = lay_out(str(tmp_path / "model.safetensors"), rows(), {}), []
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
     try:
@@ -137,8 +139,7 @@ def test_small_tensors_share_a_write(tmp_path, monkeypatch):
     """Ten thousand tensors of 16 bytes take one call, not ten thousand."""
     scheme, calls, real = Normal(), [], staging._write_at
     monkeypatch.setattr(staging, "_write_at", lambda *arguments: calls.append(real(*arguments)) or calls[-1])
-    infos = [TensorInfo(f"w.{i}", (4,), "F32") for i in range(10_000)]
-    small = [Draw(info, "*", scheme, "", scheme.describe(info.shape, info.numpy_dtype)) for info in infos]
+    small = [row(f"w.{i}", scheme, (4,), "F32") for i in range(10_000)]
     file = lay_out(str(tmp_path / "model.safetensors"), small, {})
 
     write(file, seed=3)
@@ -154,7 +155,7 @@ def test_the_permissions_are_those_of_any_new_file(tmp_path):
     plain = tmp_path / "plain"
     plain.touch()
 
-    write(lay_out(str(tmp_path / "model"), draws(), {}), seed=0)
+    write(lay_out(str(tmp_path / "model"), rows(), {}), seed=0)
 
     assert stat.S_IMODE((tmp_path / "model").stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
 
@@ -162,7 +163,7 @@ def test_the_permissions_are_those_of_any_new_file(tmp_path):
 def test_a_file_is_written_when_header_and_size_say_so(tmp_path):
     """Missing, cut off, padded, with other metadata: none of them counts as the file."""
     path = tmp_path / "model"
-    file = lay_out(str(path), draws(), {"fanin.seed": "0"})
+    file = lay_out(str(path), rows(), {"fanin.seed": "0"})
     assert not is_written(file)
     write(file, seed=0)
     data = path.read_bytes()

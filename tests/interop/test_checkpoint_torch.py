@@ -10,7 +10,7 @@ from torch import nn
 
 import fanin.torch
 from fanin._dtypes import as_dtype
-from fanin.checkpoint._header import dtype_code
+from fanin.checkpoint._format import code_of, parse_dtype
 from fanin.cli import main
 from fanin.rules import Parameter, Rules
 
@@ -28,7 +28,7 @@ def test_torch_opens_minilm(tmp_path, dtype):
     loaded = load_file(path)
     assert {name: list(tensor.shape) for name, tensor in loaded.items()} == {n: e["shape"] for n, e in table.items()}
     for name, tensor in loaded.items():
-        code = dtype_code(str(tensor.dtype))
+        code = code_of(parse_dtype(str(tensor.dtype)))
         assert code == ("I64" if name.endswith("position_ids") else dtype)
         if tensor.ndim == 2 and code != "I64":
             rms = tensor.double().square().mean().sqrt().item()

@@ -11,8 +11,8 @@ from torch.distributed.checkpoint import HuggingFaceStorageReader
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
 from fanin import Normal
-from fanin.checkpoint._header import dtype_code
-from fanin.checkpoint._spec import read_spec
+from fanin.checkpoint import read_spec
+from fanin.checkpoint._format import parse_dtype
 from fanin.cli import main
 from fanin.torch import init_module
 
@@ -82,7 +82,7 @@ def test_transformers_loads_what_init_writes(models, tmp_path, name):
     assert not any(report.values()), report
     state = model.state_dict()
     for info in read_spec(models / name).tensors:
-        assert dtype_code(str(state[info.name].dtype)) == info.dtype
+        assert parse_dtype(str(state[info.name].dtype)) == info.dtype
         if "norm" not in info.name.lower() and "ln_" not in info.name and info.name.endswith("weight"):
             expected = Normal(0.0, 0.02)(info.shape, dtype=info.numpy_dtype, seed=5, name=info.name)
             assert bits(state[info.name]).equal(torch.from_numpy(expected.view(f"i{expected.itemsize}"))), info.name

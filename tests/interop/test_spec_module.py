@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from fanin import FaninError
-from fanin.checkpoint._spec import read_spec, write_table
+from fanin.checkpoint import read_spec, write_table
 from fanin.cli import main
 from fanin.rules import Layer
 from fanin.torch import init_module
@@ -173,8 +173,8 @@ def test_what_a_reference_may_name(nets):
     assert read_spec(f"{nets}:Net") == net
     assert names(net) == [name for name in build(nets, "net").state_dict() if name != "head.weight"]
     assert {info.shape for info in read_spec(f"{nets}:Net.wide").tensors if info.name == "embed.weight"} == {(30, 24)}
-    assert [(info.name, info.shape, info.dtype, info.layer) for info in read_spec(f"{nets}:ready").tensors] == [
-        ("weight", (4, 3), "F32", Layer(("Linear",), "oi*")), ("bias", (4,), "F32", Layer(("Linear",)))]
+    assert [(info.name, info.shape, info.dtype.name, info.layer) for info in read_spec(f"{nets}:ready").tensors] == [
+        ("weight", (4, 3), "float32", Layer(("Linear",), "oi*")), ("bias", (4,), "float32", Layer(("Linear",)))]
     assert names(read_spec(f"{nets}:compiled")) == ["0.weight", "0.bias"]
 
 
@@ -191,7 +191,7 @@ def test_what_is_special_is_said(nets):
     assert len(parametrized.notes) == 1 and parametrized.notes[0].endswith("before parametrization: 0.weight")
     assert names(extra) == ["weight", "bias"]
     assert extra.notes == ("left out what is no tensor: _extra_state",)
-    assert [info.dtype for info in read_spec(f"{nets}:float8").tensors] == ["F8_E4M3"]
+    assert [info.dtype.name for info in read_spec(f"{nets}:float8").tensors] == ["float8_e4m3fn"]
 
 
 def test_the_folder_of_a_file_is_importable(tmp_path):

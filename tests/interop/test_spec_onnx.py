@@ -1,6 +1,7 @@
 """ONNX files as specs: the real models in onnx's wheel, and one that torch exports, written by `fanin init`."""
 
 import json
+import math
 import warnings
 from pathlib import Path
 
@@ -14,10 +15,8 @@ from safetensors.numpy import load_file
 from torch import nn
 
 from fanin import Rules
-from fanin.checkpoint._draws import assign
-from fanin.checkpoint._spec import read_spec
+from fanin.checkpoint import read_spec
 from fanin.cli import main
-from fanin.rules import Parameter
 from fanin.torch import parameters
 
 DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
@@ -46,7 +45,7 @@ def connections(model):
 
 
 def fans(info):
-    return tuple(Parameter(info.name, info.shape, np.dtype("float32"), info.layer).fans())
+    return tuple(info.fans())
 
 
 @pytest.mark.parametrize("name", LIGHT)
@@ -57,8 +56,8 @@ def test_the_light_models_have_their_originals_weights(name):
 
     spec = read_spec(path)
 
-    assert sum(info.size for info in spec.tensors) == LIGHT[name]
-    assert all(info.dtype == "F32" and info.layer is not None for info in spec.tensors)
+    assert sum(math.prod(info.shape) for info in spec.tensors) == LIGHT[name]
+    assert all(info.dtype == np.float32 and info.layer is not None for info in spec.tensors)
     found, counted, biases = {info.name: info for info in spec.tensors}, connections(model), 0
     assert len(counted) > 7
     for node in model.graph.node:
@@ -79,9 +78,9 @@ def test_the_light_models_have_their_originals_weights(name):
 @pytest.mark.parametrize("name", sorted(path.stem.removeprefix("light_") for path in (DATA / "light").glob("*.onnx")))
 def test_rules_need_no_names(name):
     """Types tell every weight of every light model, so the built-in rules serve whatever its exporter called them."""
-    draws = assign(read_spec(DATA / "light" / f"light_{name}.onnx").tensors, Rules.read("onnx"))
+    rows = Rules.read("onnx").assign(read_spec(DATA / "light" / f"light_{name}.onnx").tensors)
 
-    stds = {draw.info.name: (draw.plan.std, fans(draw.info)[0]) for draw in draws if len(draw.info.shape) > 1}
+    stds = {row.parameter.name: (row.plan.std, row.parameter.fans()[0]) for row in rows if len(row.parameter.shape) > 1}
     assert len(stds) >= 8
     for std, fan_in in stds.values():
         assert std == pytest.approx((2 / fan_in) ** 0.5)

@@ -8,7 +8,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from fanin import FaninError
-from fanin.checkpoint._spec import read_spec
+from fanin.checkpoint import read_spec
+from fanin.checkpoint._format import code_of
 from fanin.rules import Layer
 
 DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
@@ -197,7 +198,7 @@ def test_constants_made_by_nodes(tmp_path):
 
     spec = read_spec(save(tmp_path / "m.onnx", nodes, [ints("shape", 1, 5)]))
 
-    assert [(info.name, info.shape, info.dtype, info.layer.types[0]) for info in spec.tensors] == [
+    assert [(info.name, info.shape, code_of(info.dtype), info.layer.types[0]) for info in spec.tensors] == [
         ("w", (4, 5), "F32", "MatMul.weight"), ("mean", (5,), "F32", "Sub"),
         ("gamma", (5,), "F32", "LayerNormalization.scale"), ("beta", (5,), "F32", "LayerNormalization.bias"),
         ("scale", (1, 5), "F16", "Mul")]
@@ -211,7 +212,7 @@ def test_types_have_safetensors_codes(tmp_path, kind, code):
     """Narrow types too, which --dtype then replaces."""
     path = save(tmp_path / "m.onnx", [node("MatMul", "x w")], [tensor("w", (4, 4), TensorProto.DataType.Value(kind))])
 
-    assert [info.dtype for info in read_spec(path).tensors] == [code]
+    assert [code_of(info.dtype) for info in read_spec(path).tensors] == [code]
 
 
 def test_external_data_is_not_needed(tmp_path):

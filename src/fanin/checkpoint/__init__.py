@@ -1,10 +1,22 @@
 """Whole models on disk: names, shapes and dtypes in; rules; safetensors files out, and compared again."""
 
-from ._api import Written as Written
-from ._api import init as init
-from ._spec import Spec as Spec
-from ._spec import read_spec as read_spec
-from ._spec import write_table as write_table
+# The rooms, in the order of the data:
+#
+#     _spec/       a model's tensors: names, shapes, dtypes, layers, from whatever describes it
+#       |
+#     _job.py      what each tensor gets, and which file it goes into (_partition.py, _index.py); nothing is written yet
+#       |
+#     _writing/    the job's files onto the disk: _format.py has a file's header, _pieces.py its bytes
+#       |
+#     _verifying/  files drawn again and compared
+#
+# The last two share _worker.py (generating and the disk at the same time) and _direct.py (past the page cache).
+
+from ._spec.read import read_spec as read_spec
+from ._spec.spec import Spec as Spec
+from ._spec.tables import write_table as write_table
 from ._verifying.compare import Difference as Difference
 from ._verifying.verify import Report as Report
 from ._verifying.verify import verify as verify
+from ._writing.init import init as init
+from ._writing.run import Written as Written

@@ -1,70 +1,108 @@
-"""From the arguments to a checked list of files to write: everything before the first byte."""
+"""From a model and rules to a checked list of what goes into which file: everything before the first byte."""
+
+from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._seeding import STREAM_VERSION
+from .._checks import choice
+from .._errors import FaninTypeError, FaninValueError
+from .._seeding import STREAM_VERSION, check_seed
 from .._version import __version__
-from ..rules import Rules
-from ._draws import Draw, assign
-from ._header import convert
-from ._partition import by_count, by_size, file_names
-from ._spec import read_spec
+from ..rules import Parameter, Row, Rules
+from ._format import bytes_of, code_of, convert, floating_dtype
+from ._index import file_names
+from ._partition import by_count, by_size, parse_shard, parse_size
+from ._spec.read import read_spec
+
+if TYPE_CHECKING:
+    from .._types import DType
 
 
 class Job(NamedTuple):
-    """A model to be written: what each tensor gets, and the files' metadata."""
+    """A checkpoint to be written, in one file or in several.
 
-    draws: list[Draw]
+    Attributes:
+        rows: what each tensor gets, in the model's order.
+        metadata: of each file.
+        seed: every tensor is keyed by it and its own name.
+        parts: the rows of each of Hugging Face's files by its name; None: one file has all.
+        own: the names of those that this run writes.
+    """
+
+    rows: list[Row]
     metadata: dict[str, str]
     seed: int
-    notes: tuple[str, ...] = ()  # what the reader of the model decided, a line each
+    parts: dict[str, list[Row]] | None
+    own: tuple[str, ...]
 
 
-class Division(NamedTuple):
-    """Which draws go into which file: (file name, draws) of every file, and those of the files that this run writes."""
-
-    parts: list
-    written: list
-    names: bool  # whether the files have Hugging Face's names, and an index
-
-
-def plan_job(spec, rules, seed=0, dtype=None, layout="torch"):
-    """Read the model and the rules, and decide what every tensor gets.
-
-    Args:
-        spec: what `read_spec` takes.
-        rules: what `Rules.of` takes.
-        seed: an int in [0, 2**64).
-        dtype: safetensors' code of a floating-point dtype for all floating-point tensors, or None: each its own.
-        layout: "torch" or "jax": which axes of a weight are in and out, where neither its layer nor its scheme says it.
+def make_job(spec: Any, rules: Any, *, seed: Any = 0, dtype: DType | None = None, layout: str = "torch",
+             max_shard_size: int | str | None = None, shard: tuple[int, int] | str | None = None) -> Job:
+    """Read the model and the rules, and decide what every tensor gets. The arguments are those of `checkpoint.init`.
 
     Raises:
-        FaninError: anything that is wrong with the model, the rules, or one of them for the other.
+        FaninError: anything that is wrong with an argument, the model, the rules, or one of them for the other.
     """
+    choice("layout", layout, ("torch", "jax"))
+    if max_shard_size is not None and shard is not None:
+        raise FaninValueError("`max_shard_size` and `shard` say both how many files there are: give one of them")
+    seed = check_seed(seed)
+    written_dtype = None if dtype is None else floating_dtype(dtype)
+    size, part = _size(max_shard_size), _shard(shard)
     spec, rules = read_spec(spec), Rules.of(rules)
-    tensors = convert(spec.tensors, dtype)
-    draws = assign(tensors, rules, layout)
+    rows = assign(convert(spec.tensors, written_dtype), rules, layout)
+    options = {"dtype": None if written_dtype is None else code_of(written_dtype), "layout": layout}
     metadata = {"format": "pt", **{key: text for key, text in spec.metadata.items() if not key.startswith("fanin.")},
                 "fanin.version": __version__, "fanin.stream_version": str(STREAM_VERSION), "fanin.seed": str(seed),
-                "fanin.rules": compact(rules.get_config()),
-                "fanin.options": json.dumps({"dtype": dtype, "layout": layout})}
-    layers = {info.name: facts for info in tensors if (facts := info.layer.to_json() if info.layer else {})}
+                "fanin.rules": _compact(rules.get_config()), "fanin.options": json.dumps(options)}
+    layers = {each.name: facts for each in spec.tensors if each.layer and (facts := each.layer.to_json())}
     if layers:
-        metadata["fanin.layers"] = compact(layers)
-    return Job(draws, metadata, seed, spec.notes)
+        metadata["fanin.layers"] = _compact(layers)
+    if size is None and part is None:
+        return Job(rows, metadata, seed, None, ())
+    # all tensors of the model, for a file that holds some: rules look at siblings and count layers
+    metadata["fanin.model"] = _compact({row.parameter.name: [code_of(row.parameter.dtype), row.parameter.shape]
+                                        for row in rows})
+    parts = _divide(rows, size, part)
+    names = tuple(parts)
+    return Job(rows, metadata, seed, parts, names if part is None else names[part[0] - 1:part[0]])
 
 
-def compact(value):
+def assign(tensors: Iterable[Parameter], rules: Rules, layout: str = "torch") -> list[Row]:
+    """A row for each tensor, with everything that can be wrong checked: rules, schemes, shapes, dtypes, ranges."""
+    table = rules.assign(tensors, layout)
+    for row in table:
+        if row.scheme is None:
+            raise FaninValueError(f"{row.parameter.name!r} must get values, since a checkpoint has none to keep (got "
+                                  f"a tensor that is {row.note})")
+    return list(table)
+
+
+def _divide(rows: list[Row], size: int | None, part: tuple[int, int] | None) -> dict[str, list[Row]]:
+    """The files, by name: as many as `size` bytes each need, or n of about the same size for (i, n) = `part`."""
+    sizes = [bytes_of(row.parameter) for row in rows]
+    runs = by_count(sizes, part[1]) if size is None and part is not None else by_size(sizes, size or 0)
+    return {name: rows[start:stop] for name, (start, stop) in zip(file_names(len(runs)), runs, strict=True)}
+
+
+def _compact(value: Any) -> str:
     """One line of JSON, for a file's metadata."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def divide(draws, max_size=None, shard=None):
-    """The files: one, or as many as `max_size` bytes each need, or n of which (i, n) = `shard` is to be written."""
-    if max_size is None and shard is None:
-        return Division([(None, draws)], [(None, draws)], False)
-    sizes = [draw.info.nbytes for draw in draws]
-    runs = by_size(sizes, max_size) if shard is None else by_count(sizes, shard[1])
-    parts = [(name, draws[start:stop]) for name, (start, stop) in zip(file_names(len(runs)), runs, strict=True)]
-    return Division(parts, parts if shard is None else parts[shard[0] - 1:shard[0]], True)
+def _size(value: int | str | None) -> int | None:
+    if isinstance(value, str):
+        return parse_size(value)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise FaninTypeError(f"`max_shard_size` must be an int >= 1 or a text such as '5GB' (got {value!r})")
+    return value
+
+
+def _shard(value: tuple[int, int] | str | None) -> tuple[int, int] | None:
+    if value is None or isinstance(value, str):
+        return None if value is None else parse_shard(value)
+    if not (isinstance(value, tuple) and len(value) == 2 and all(type(number) is int for number in value)):
+        raise FaninTypeError(f"`shard` must be two ints (i, n), or a text such as '1/4' (got {value!r})")
+    return parse_shard("{}/{}".format(*value))

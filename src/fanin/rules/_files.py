@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tomllib
 from importlib import resources
 from typing import Any
 
-from .._checks import unique_keys
-from .._errors import FaninError, FaninTypeError, FaninValueError
+from .._errors import FaninValueError
+from .._json import check_depth, parse_json
 
 
 def rule_sets() -> list[str]:
@@ -28,18 +27,9 @@ def read_table(source: str | os.PathLike[str]) -> dict[str, Any]:
             text = _decode(file.read())
     else:
         raise FaninValueError(f"`rules` must be a file or one of {', '.join(rule_sets())} (got {source!r})")
-    try:
-        if text.lstrip().startswith("{"):  # no TOML text does
-            table = json.loads(text, object_pairs_hook=unique_keys)
-        else:
-            table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, FaninError):
-            raise
-        raise FaninValueError(f"must be a valid TOML or JSON text ({error})") from None
-    if not isinstance(table, dict):
-        raise FaninTypeError(f"must be a table (got a JSON {type(table).__name__})")
-    return table
+    if text.lstrip().startswith("{"):  # no TOML text does
+        return parse_json(text, "must be a valid TOML or JSON text: it")
+    return _parse_toml(text)
 
 
 def _decode(data: bytes) -> str:
@@ -47,3 +37,16 @@ def _decode(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise FaninValueError("must be a TOML or JSON text (it is not UTF-8)") from None
+
+
+def _parse_toml(text: str) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise FaninValueError(f"must be a valid TOML or JSON text ({error})") from None
+    except RecursionError:
+        raise FaninValueError("must be a valid TOML or JSON text (it is nested too deeply)") from None
+    except ValueError:  # Python's limit for int(text)
+        raise FaninValueError("must be a valid TOML or JSON text (an integer in it has thousands of digits)") from None
+    check_depth(table)
+    return table

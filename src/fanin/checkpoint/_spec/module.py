@@ -3,25 +3,33 @@
 The code that is named is run, as `python -m` would run it; on meta no weight takes memory.
 """
 
+from __future__ import annotations
+
 import contextlib
 import importlib
 import os
 import re
 import sys
 import types
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
-from ..._errors import FaninError, FaninValueError
-from .spec import listed, of_parameters
+from ..._errors import FaninError, FaninValueError, listed
+from .spec import Spec, of_parameters
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _DOTTED = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
 _REFERENCE = re.compile(rf"(.*\.py|{_DOTTED}):{_DOTTED}")
 
 
-def is_reference(source):
+def is_reference(source: str) -> bool:
+    """Whether a text has the form of a reference, package.module:name or path/to/file.py:name."""
     return _REFERENCE.fullmatch(source) is not None
 
 
-def read_module(source):
+def read_module(source: str) -> Spec:
     """The `Spec` of the module that a reference names."""
     importlib.import_module("fanin.torch")  # before any code of the user's runs: it says so if torch is missing
     module = _build(source)
@@ -31,29 +39,29 @@ def read_module(source):
         raise type(error)(f"{source}: {error}") from None
 
 
-def of_module(module):
+def of_module(module: nn.Module) -> Spec:
     """The tensors of a module's checkpoint: parameters and persistent buffers, ties once, with their layers."""
     from ...torch import parameters
 
     return of_parameters(parameters(module, buffers=True), _notes(module))
 
 
-def _build(source):
+def _build(source: str) -> nn.Module:
     import torch
 
     place, _, name = source.rpartition(":")
-    with _imported(source, place) as found:
+    with _imported(source, place) as named:
         for part in name.split("."):
-            if not hasattr(found, part):
+            if not hasattr(named, part):
                 raise FaninValueError(f"{source}: {place} must have {name!r} (it has no {part!r})")
-            found = getattr(found, part)
-        if isinstance(found, torch.nn.Module):
-            return found
-        if not callable(found):
+            named = getattr(named, part)
+        if isinstance(named, torch.nn.Module):
+            return named
+        if not callable(named):
             raise FaninValueError(f"{source}: must be a torch.nn.Module, or a function without arguments that returns "
-                                  f"one (got {found!r:.100})")
+                                  f"one (got {named!r:.100})")
         with _reported(f"{source}: calling it, under torch.device('meta'),"), torch.device("meta"):
-            module = found()
+            module = named()
     if not isinstance(module, torch.nn.Module):
         raise FaninValueError(f"{source}: must return a torch.nn.Module (got {module!r:.100}, a "
                               f"{type(module).__name__})")
@@ -61,7 +69,8 @@ def _build(source):
 
 
 @contextlib.contextmanager
-def _reported(what):
+def _reported(what: str) -> Iterator[None]:
+    """What the user's code raises becomes a FaninValueError that begins with `what`."""
     try:
         yield
     except (Exception, SystemExit) as error:  # a script may end itself
@@ -69,7 +78,7 @@ def _reported(what):
 
 
 @contextlib.contextmanager
-def _imported(source, place):
+def _imported(source: str, place: str) -> Iterator[Any]:
     """The module; the folder of a file, or else the current one, is where it looks for imports first."""
     is_file = place.endswith(".py")
     if is_file and not os.path.isfile(place):
@@ -92,7 +101,7 @@ def _imported(source, place):
             sys.path.remove(folder)
 
 
-def _run(name, path):
+def _run(name: str, path: str) -> types.ModuleType:
     module = sys.modules[name] = types.ModuleType(name)  # dataclasses look there
     module.__file__ = path
     with open(path, "rb") as file:
@@ -100,14 +109,14 @@ def _run(name, path):
     return module
 
 
-def _notes(module):
+def _notes(module: nn.Module) -> Iterator[str]:
     """What the module's own state dict has otherwise."""
     state = module.state_dict(keep_vars=True)
     extra = [name for name in state if name.rpartition(".")[2] == "_extra_state"]
     if extra:
-        yield f"left out what is no tensor: {listed(extra)}"
-    parametrized = sorted({re.sub(r"(^|\.)parametrizations\.(.*)\.original\d*$", r"\1\2", name) for name in state
-                           if re.search(r"(^|\.)parametrizations\..*\.original\d*$", name)})
+        yield f"left out what is no tensor: {listed(extra, at_most=5)}"
+    originals = [re.fullmatch(r"((?:.*?\.)??)parametrizations\.(.*)\.original\d*", name) for name in state]
+    parametrized = sorted({match[1] + match[2] for match in originals if match})
     if parametrized:
         yield f"parametrized tensors are written as plain ones, to be loaded before parametrization: " \
-              f"{listed(parametrized)}"
+              f"{listed(parametrized, at_most=5)}"

@@ -6,18 +6,21 @@ out belongs to the graph: shapes, indices and other integers, constants without 
 of operators, what no node uses.
 """
 
+from __future__ import annotations
+
 import math
 import os
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from ..._checks import shape as check_shape
-from ..._errors import FaninError, FaninValueError, missing_dependency
+from ..._errors import FaninError, FaninValueError, listed, missing_dependency
 from ..._plans.fans import roles
-from ...rules import Layer
-from .._header import TensorInfo
-from .onnx_graph import Graphs
-from .onnx_ops import LINEAR, QUANTIZED, RECURRENT, ROLES, is_constant, role, types, weight_layer
-from .spec import checked, listed
+from ...rules import Layer, Parameter
+from .._format import dtype_of
+from .onnx_graph import Graphs, Scope, Use, View
+from .onnx_ops import LINEAR, QUANTIZED, RECURRENT, ROLES, Dims, Node, is_constant, role, types, weight_layer
+from .spec import Spec, checked
 
 # onnx's names of element types -> safetensors' codes; the other floating-point type, COMPLEX128, has none.
 _CODES = {"FLOAT": "F32", "DOUBLE": "F64", "FLOAT16": "F16", "BFLOAT16": "BF16", "COMPLEX64": "C64",
@@ -25,18 +28,20 @@ _CODES = {"FLOAT": "F32", "DOUBLE": "F64", "FLOAT16": "F16", "BFLOAT16": "BF16",
           "FLOAT8E5M2FNUZ": "F8_E5M2FNUZ", "FLOAT8E8M0": "F8_E8M0", "FLOAT4E2M1": "F4"}
 _MAX_BYTES = 2**31 - 1  # protobuf's own limit
 
+Shapes: TypeAlias = dict[tuple[int, str], Dims]  # of the constants, by the id of their scope and their name
+
 
 class Constant(NamedTuple):
     """A value that the graph holds itself."""
 
-    scope: Any
+    scope: Scope
     name: str
-    shape: tuple[int, ...]
+    shape: Dims
     dtype: str  # onnx's name
     place: str  # "initializer", or what stands for one; "node": a Constant; "filled": a ConstantOfShape
 
 
-def read_onnx(path):
+def read_onnx(path: str) -> Spec:
     """The weights of an ONNX file. Weights in files of their own (external data) are not looked at."""
     try:
         import onnx
@@ -60,7 +65,7 @@ def read_onnx(path):
         raise type(error)(f"{path}: {error}") from None
 
 
-def _without_weights(model):
+def _without_weights(model: Any) -> Any:
     """The model without the bytes of its large initializers, which inlining functions would copy several times."""
     for each in model.graph.initializer:
         if len(each.raw_data) > 1024:
@@ -68,11 +73,12 @@ def _without_weights(model):
     return model
 
 
-def _read_graph(graph, onnx):
+def _read_graph(graph: Any, onnx: Any) -> Spec:
     graphs = Graphs(graph, onnx.numpy_helper.to_array)
     constants = [constant for scope in graphs.scopes for constant in _constants(scope, graphs, onnx)]
     shapes = {(id(each.scope), each.name): each.shape for each in constants}
-    tensors, left = [], []
+    tensors: list[Parameter] = []
+    left: list[str] = []
     for each in constants:
         uses = [use for use in graphs.uses(each.scope, each.name, each.shape) if not is_constant(use.node, use.slot)]
         if _is_weight(each, uses):
@@ -82,27 +88,29 @@ def _read_graph(graph, onnx):
                     layer.fans(each.shape)  # which refuses groups that don't divide the axes
             except FaninError as error:
                 raise type(error)(f"{each.name!r}: {error}") from None
-            tensors.append(TensorInfo(each.name, each.shape, _CODES[each.dtype], layer))
+            tensors.append(Parameter(each.name, each.shape, dtype_of(_CODES[each.dtype]), layer))
         elif each.place == "initializer":
             left.append(each.name)
     if not tensors:
         raise FaninValueError("must have floating-point weights in its graph (it has none)")
-    note = f"left out {len(left)} constants of the graph that are no floating-point weights: {listed(left)}"
+    note = f"left out {len(left)} constants of the graph that are no floating-point weights: " \
+           f"{listed(left, at_most=5)}"
     return checked(tensors, {}, [note] if left else [])
 
 
 # -- the constants ------------------------------------------------------------------------------------------------
 
 
-def _constants(scope, graphs, onnx):
+def _constants(scope: Scope, graphs: Graphs, onnx: Any) -> Iterator[Constant]:
     """The constants that one graph defines itself, initializers first, each kind in the file's order."""
     sparse = [each.values.name for each in scope.graph.sparse_initializer]
     if sparse:
-        raise FaninValueError(f"sparse initializers are not supported (got {listed(sparse)}): make them dense first")
+        raise FaninValueError(f"sparse initializers are not supported (got {listed(sparse, at_most=5)}): make them "
+                              "dense first")
     for each in scope.graph.initializer:
         yield _constant(scope, each.name, each.dims, each.data_type, "initializer", onnx)
     for node in scope.graph.node:
-        values = [found.t for found in node.attribute if found.name == "value"]
+        values = [each.t for each in node.attribute if each.name == "value"]
         if not node.output:
             continue
         if node.op_type == "Constant" and values:
@@ -115,7 +123,7 @@ def _constants(scope, graphs, onnx):
                 yield _constant(scope, node.output[0], shape, dtype, place, onnx)
 
 
-def _constant(scope, name, dims, dtype, place, onnx):
+def _constant(scope: Scope, name: str, dims: Iterable[int], dtype: int, place: str, onnx: Any) -> Constant:
     try:
         shape = check_shape([int(dim) for dim in dims])
     except FaninError as error:
@@ -127,20 +135,22 @@ def _constant(scope, name, dims, dtype, place, onnx):
     return Constant(scope, name, shape, kinds.Name(dtype), place)
 
 
-def _is_weight(constant, uses):
-    known = any(role(use.node, use.slot) for use in uses)
+def _is_weight(constant: Constant, uses: Sequence[Use]) -> bool:
     if constant.dtype not in _CODES:
         _check_quantized(constant, uses)
         return False
     single = not constant.shape or constant.place == "node" and math.prod(constant.shape) == 1
-    return known if single or constant.place == "filled" else bool(uses)
+    if single or constant.place == "filled":
+        return any(role(use.node, use.slot) for use in uses)
+    return bool(uses)
 
 
-def _check_quantized(constant, uses):
+def _check_quantized(constant: Constant, uses: Iterable[Use]) -> None:
     """Refuse a model whose weights are integers: without them a checkpoint would be of no use."""
     for use in uses:
-        weight = role(use.node, use.slot) and (use.node.op_type != "Gather" and constant.place == "initializer")
-        if weight or use.node.op_type in QUANTIZED or (use.dequantized and role(use.node, use.slot)):
+        known = role(use.node, use.slot) is not None
+        weight = known and use.node.op_type != "Gather" and constant.place == "initializer"
+        if weight or use.node.op_type in QUANTIZED or use.dequantized and known:
             raise FaninValueError(f"{constant.name!r} holds weights of {use.node.op_type} as {constant.dtype}, which "
                                   "fanin does not draw: give the model in another floating-point type, and one that is "
                                   "quantized before its quantization")
@@ -149,7 +159,7 @@ def _check_quantized(constant, uses):
 # -- their layers -------------------------------------------------------------------------------------------------
 
 
-def _layer(graphs, shapes, use):
+def _layer(graphs: Graphs, shapes: Shapes, use: Use) -> Layer:
     """What one use says of a constant, in terms of the constant's own axes."""
     node, index = use.node, use.slot
     if role(node, index) == "bias" and "weight" in ROLES[node.op_type].values() and node.op_type not in RECURRENT:
@@ -162,7 +172,7 @@ def _layer(graphs, shapes, use):
     return _in_own_axes(weight_layer(node, index, use.view.shape), use.view)
 
 
-def _bias(graphs, shapes, scope, node):
+def _bias(graphs: Graphs, shapes: Shapes, scope: Scope, node: Node) -> Layer:
     """The layer of a bias: fan_in and fan_out are its weight's, where the graph holds that too."""
     layer = Layer(types(node, "bias"))
     for index, kind in ROLES[node.op_type].items():
@@ -178,27 +188,29 @@ def _bias(graphs, shapes, scope, node):
     return layer
 
 
-def _in_own_axes(layer, view):
+def _in_own_axes(layer: Layer, view: View) -> Layer:
     """The layer with its layout written for the constant's axes; with fans alone, where that can't be done."""
-    if layer.layout is None or view.axes == tuple(range(len(view.shape))):
+    if layer.layout is None or view.shape is None or view.axes == tuple(range(len(view.shape))):
         return layer
     if view.axes is not None:
         letters = dict(zip(view.axes, roles(layer.layout, len(view.shape)), strict=True))
         layout = "".join(letters[axis] for axis in range(len(view.axes)))
-        kernel = "*" * layout.count("*")
-        if kernel in layout:  # the kernel axes are side by side: one * stands for them
-            return layer._replace(layout=layout.replace(kernel, "*", 1) if kernel else layout)
+        kernels = layout.count("*")
+        if not kernels:
+            return layer._replace(layout=layout)
+        if "*" * kernels in layout:  # the kernel axes are side by side: one * stands for them
+            return layer._replace(layout=layout.replace("*" * kernels, "*"))
     return layer._replace(layout=None, groups=1, transposed=False, **_fans(layer, view))
 
 
-def _fans(layer, view):
+def _fans(layer: Layer, view: View) -> dict[str, Any]:
     if view.shape is None or layer.layout is None and layer.fan_in is None:
         return {}
     fans = layer.fans(view.shape)
     return fans._asdict() if fans.fan_in > 0 and fans.fan_out > 0 else {}
 
 
-def _combine(layers):
+def _combine(layers: Iterable[Layer]) -> Layer:
     """One layer from those of all uses: every type that it has, and of the axes only what they agree on."""
     first, *others = dict.fromkeys(layers)
     if not others:

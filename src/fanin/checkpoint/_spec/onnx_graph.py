@@ -1,10 +1,13 @@
 """An ONNX graph with its subgraphs: where a name is defined, and which nodes use its value, directly or passed on."""
 
+from __future__ import annotations
+
 import math
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from .onnx_ops import attribute, integers, permutation
+from .onnx_ops import Dims, Node, attribute, integers, permutation
 
 _PASS = {"Identity", "Cast", "Dropout", "DequantizeLinear"}  # the value arrives with its axes
 _RESHAPE = {"Reshape", "Flatten", "Squeeze", "Unsqueeze"}  # its elements arrive, along other axes
@@ -13,18 +16,21 @@ _CUT = {"Slice", "Split", "Concat"}  # of constants alone: parts of it arrive, a
 _MAX_INTEGERS = 64  # axes of a shape that is worth reading
 
 
+_Key = tuple[int, str]  # the id of the scope that defines a name, and the name
+
+
 class View(NamedTuple):
     """A value as a node sees it: its shape there, and which axis of the value itself each axis is; None: not known."""
 
-    shape: tuple[int, ...] | None
-    axes: tuple[int, ...] | None
+    shape: Dims | None
+    axes: Dims | None
 
 
 class Use(NamedTuple):
     """A node's input where a value arrives."""
 
-    scope: Any
-    node: Any
+    scope: Scope
+    node: Node
     slot: int  # which input
     view: View
     dequantized: bool
@@ -33,13 +39,13 @@ class Use(NamedTuple):
 class Scope:
     """One graph: the names that it defines itself; a subgraph also sees those of the graphs around it."""
 
-    def __init__(self, graph, parent=None):
+    def __init__(self, graph: Any, parent: Scope | None = None) -> None:
         self.graph, self.parent = graph, parent
         self.initializers = {each.name: each for each in graph.initializer}
         self.producers = {name: node for node in graph.node for name in node.output}
         self.names = {*self.initializers, *self.producers, *(each.name for each in graph.input)}
 
-    def find(self, name):
+    def find(self, name: str) -> Scope:
         """The scope that defines a name, as seen from here."""
         scope = self
         while name not in scope.names and scope.parent is not None:
@@ -50,12 +56,14 @@ class Scope:
 class Graphs:
     """A graph and all its subgraphs: who uses a value, and where it comes from. `to_array` reads small integers."""
 
-    def __init__(self, graph, to_array):
-        self.scopes, self._to_array = [], to_array
-        self._users, self._fixed = defaultdict(list), set()
+    def __init__(self, graph: Any, to_array: Callable[[Any], Any]) -> None:
+        self.scopes: list[Scope] = []
+        self._to_array = to_array
+        self._users: defaultdict[_Key, list[tuple[Scope, Node, int]]] = defaultdict(list)
+        self._fixed: set[_Key] = set()  # values that the graph holds itself, or makes of such
         self._add(Scope(graph))
 
-    def _add(self, scope):
+    def _add(self, scope: Scope) -> None:
         self.scopes.append(scope)
         self._fixed.update((id(scope), name) for name in scope.initializers)
         for node in scope.graph.node:  # a valid graph has them in the order of computation
@@ -66,14 +74,13 @@ class Graphs:
             if node.op_type == "Constant" or (_passes(node) or node.op_type in _CUT) and all(
                     key in self._fixed or not key[1] for key in given):
                 self._fixed.update((id(scope), name) for name in node.output)
-            for found in node.attribute:
-                for graph in [*([found.g] if found.HasField("g") else ()), *found.graphs]:
-                    self._add(Scope(graph, scope))
+            for graph in _subgraphs(node):
+                self._add(Scope(graph, scope))
 
-    def uses(self, scope, name, shape):
+    def uses(self, scope: Scope, name: str, shape: Dims) -> list[Use]:
         """All places where a value arrives, nodes that pass it on left out."""
-        view, found, seen = View(shape, tuple(range(len(shape)))), [], set()
-        pending = [(scope, name, view, False)]
+        uses, seen = [], set()
+        pending = [(scope, name, _whole(shape), False)]
         for scope, name, view, dequantized in pending:  # it grows meanwhile
             if (id(scope), name) in seen:  # no valid graph has a cycle
                 continue
@@ -85,16 +92,17 @@ class Graphs:
                 elif self._cuts(where, node) and (index == 0 or node.op_type == "Concat"):
                     pending += [(where, output, View(None, None), dequantized) for output in node.output]
                 else:
-                    found.append(Use(where, node, index, view, dequantized))
-        return found
+                    uses.append(Use(where, node, index, view, dequantized))
+        return uses
 
-    def _cuts(self, scope, node):
+    def _cuts(self, scope: Scope, node: Node) -> bool:
         """Whether a node's outputs are parts of constants."""
         return node.op_type in _CUT and bool(node.output) and (id(scope), node.output[0]) in self._fixed
 
-    def source(self, scope, name):
+    def source(self, scope: Scope, name: str) -> tuple[Scope, str, list[tuple[Scope, Node]]]:
         """`uses` backwards: (scope, name, steps) of the value that arrives as `name`, and the nodes that passed it."""
-        steps, seen = [], set()
+        steps: list[tuple[Scope, Node]] = []
+        seen = set()
         scope = scope.find(name)
         while (node := scope.producers.get(name)) is not None and (id(scope), name) not in seen:
             if not node.input or not _passes(node):
@@ -105,14 +113,14 @@ class Graphs:
             scope = scope.find(name)
         return scope, name, steps[::-1]
 
-    def view(self, shape, steps):
+    def view(self, shape: Dims, steps: list[tuple[Scope, Node]]) -> View:
         """A value of this shape as it is seen after the nodes of `source`."""
-        view = View(shape, tuple(range(len(shape))))
+        view = _whole(shape)
         for scope, node in steps:
             view = self._seen_after(scope, node, view)
         return view
 
-    def constant(self, scope, name):
+    def constant(self, scope: Scope, name: str) -> tuple[Any, bool]:
         """(tensor, whether it is an initializer) that the graph holds under a name, passed on or not; None: none."""
         scope, name, _ = self.source(scope, name)
         if name in scope.initializers:
@@ -120,9 +128,9 @@ class Graphs:
         made = scope.producers.get(name)
         if made is None or made.op_type != "Constant":
             return None, False
-        return next((found.t for found in made.attribute if found.name == "value"), None), False
+        return next((each.t for each in made.attribute if each.name == "value"), None), False
 
-    def integers(self, scope, name):
+    def integers(self, scope: Scope, name: str) -> list[int] | None:
         """The few ints that the graph holds under a name; None: it holds none, or computes them."""
         tensor, _ = self.constant(scope, name)
         if tensor is None or len(tensor.dims) > 1 or math.prod(tensor.dims) > _MAX_INTEGERS or tensor.data_location:
@@ -133,7 +141,7 @@ class Graphs:
             return None
         return [int(value) for value in values.reshape(-1)] if values.dtype.kind in "iu" else None
 
-    def _seen_after(self, scope, node, view):
+    def _seen_after(self, scope: Scope, node: Node, view: View) -> View:
         if view.shape is None or node.op_type in _PASS:
             return view
         if node.op_type in _REPEAT:
@@ -142,7 +150,8 @@ class Graphs:
             order = permutation(node, len(view.shape))
             if order is None:
                 return View(None, None)
-            return View(*(values and tuple(values[position] for position in order) for values in view))
+            return View(tuple(view.shape[position] for position in order),
+                        None if view.axes is None else tuple(view.axes[position] for position in order))
         given = integers(node, "shape" if node.op_type == "Reshape" else "axes")
         if given is None and len(node.input) > 1 and node.input[1]:
             given = self.integers(scope, node.input[1])
@@ -151,16 +160,30 @@ class Graphs:
         return View(_reshaped(node, view.shape, given), None)
 
 
-def _passes(node):
+def _whole(shape: Dims) -> View:
+    """A value as it is itself."""
+    return View(shape, tuple(range(len(shape))))
+
+
+def _subgraphs(node: Node) -> Iterator[Any]:
+    """The graphs in a node's attributes: a loop's body, the branches of an If."""
+    for each in node.attribute:
+        if each.HasField("g"):
+            yield each.g
+        yield from each.graphs
+
+
+def _passes(node: Node) -> bool:
     return node.op_type in _PASS | _RESHAPE | _REPEAT | {"Transpose"}
 
 
-def _reshaped(node, shape, given):
+def _reshaped(node: Node, shape: Dims, given: list[int] | None) -> Dims | None:
     """The output's shape of a node of _RESHAPE; None for one that the operator could not have."""
     rank = len(shape)
     if node.op_type == "Flatten":
         axis = attribute(node, "axis", 1)
-        axis += rank * (axis < 0)
+        if axis < 0:
+            axis += rank
         return math.prod(shape[:axis]), math.prod(shape[axis:])
     if node.op_type == "Squeeze":
         gone = {axis % max(rank, 1) for axis in given} if given is not None else set(range(rank))
@@ -168,10 +191,10 @@ def _reshaped(node, shape, given):
     if given is None:
         return None
     if node.op_type == "Unsqueeze":
-        new, dims = {axis % (rank + len(given)) for axis in given}, iter(shape)
+        new, old = {axis % (rank + len(given)) for axis in given}, iter(shape)
         if len(new) < len(given):
             return None
-        return tuple(1 if axis in new else next(dims) for axis in range(rank + len(new)))
+        return tuple(1 if axis in new else next(old) for axis in range(rank + len(new)))
     dims = [shape[axis] if dim == 0 and axis < rank and not attribute(node, "allowzero", 0) else dim
             for axis, dim in enumerate(given)]
     known = math.prod(dim for dim in dims if dim != -1)

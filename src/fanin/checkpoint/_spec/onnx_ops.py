@@ -1,6 +1,15 @@
 """ONNX operators: which of an operator's inputs are weights, and which of a weight's axes are in and out."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
 from ...rules import Layer
+
+Node: TypeAlias = Any  # onnx.NodeProto, whose module may not be installed
+Dims: TypeAlias = tuple[int, ...]
+Facts: TypeAlias = dict[str, Any]  # fields of a Layer
 
 _NORM = {1: "scale", 2: "bias"}
 _GATED = {1: "weight", 2: "recurrence", 3: "bias"}
@@ -27,21 +36,22 @@ RECURRENT = {"LSTM": 4, "GRU": 3, "RNN": 1}  # how many gates stand below each o
 _STANDARD = ("", "ai.onnx")
 
 
-def role(node, index):
+def role(node: Node, index: int) -> str | None:
     """What a parameter of the node its `index`-th input is: "weight", "bias", "scale", ...; None: not a known one."""
     return ROLES.get(node.op_type, {}).get(index) if node.domain in _STANDARD else None
 
 
-def is_constant(node, index):
+def is_constant(node: Node, index: int) -> bool:
+    """Whether the node's `index`-th input is one of CONSTANTS."""
     return node.domain in _STANDARD and index in CONSTANTS.get(node.op_type, ())
 
 
-def types(node, kind):
+def types(node: Node, kind: str | None) -> tuple[str, ...]:
     """A layer's types: ("Conv.weight", "Conv"), so that rules can ask for either."""
     return (node.op_type,) if kind is None else (f"{node.op_type}.{kind}", node.op_type)
 
 
-def weight_layer(node, index, shape):
+def weight_layer(node: Node, index: int, shape: Dims | None) -> Layer:
     """The layer of a parameter with this role and `shape` (None: not known), as its own node sees it."""
     kind = role(node, index)
     layer = Layer(types(node, kind))
@@ -49,43 +59,39 @@ def weight_layer(node, index, shape):
         return layer._replace(**_recurrent_part(node, kind))
     if shape is None or kind is None:
         return layer
-    facts = {
-        "Conv": _convolution, "DeformConv": _convolution, "ConvTranspose": _transposed, "Gemm": _gemm,
-        "MatMul": _matmul, "Einsum": _einsum, "Gather": _gather, "LSTM": _recurrent, "GRU": _recurrent,
-        "RNN": _recurrent,
-    }.get(node.op_type)
+    facts = _FACTS.get(node.op_type)
     return layer._replace(**facts(node, kind, index, shape)) if facts else layer
 
 
-def attribute(node, name, default):
+def attribute(node: Node, name: str, default: int) -> int:
     """The value of an integer attribute."""
-    return next((found.i for found in node.attribute if found.name == name), default)
+    return next((each.i for each in node.attribute if each.name == name), default)
 
 
-def integers(node, name):
+def integers(node: Node, name: str) -> list[int] | None:
     """The value of an attribute that is a list of integers, or None."""
-    return next((list(found.ints) for found in node.attribute if found.name == name), None)
+    return next((list(each.ints) for each in node.attribute if each.name == name), None)
 
 
-def permutation(node, rank):
+def permutation(node: Node, rank: int) -> list[int] | None:
     """The axes of a Transpose's input in the order of its output's; None if it has no permutation of so many."""
     order = integers(node, "perm") or list(range(rank))[::-1]
     return order if sorted(order) == list(range(rank)) else None
 
 
-def _convolution(node, kind, index, shape):
+def _convolution(node: Node, kind: str, index: int, shape: Dims) -> Facts:
     if kind != "weight" or len(shape) < 2:
         return {}
     return {"layout": "oi*", "groups": max(1, attribute(node, "group", 1))}
 
 
-def _transposed(node, kind, index, shape):
+def _transposed(node: Node, kind: str, index: int, shape: Dims) -> Facts:
     if kind != "weight" or len(shape) < 2:
         return {}
     return {"layout": "io*", "groups": max(1, attribute(node, "group", 1)), "transposed": True}
 
 
-def _gemm(node, kind, index, shape):
+def _gemm(node: Node, kind: str, index: int, shape: Dims) -> Facts:
     if kind != "weight" or len(shape) != 2:
         return {}
     if index == 0:  # Y = A' B: the constant's rows are the outputs
@@ -93,15 +99,15 @@ def _gemm(node, kind, index, shape):
     return {"layout": "oi" if attribute(node, "transB", 0) else "io"}
 
 
-def _matmul(node, kind, index, shape):
+def _matmul(node: Node, kind: str, index: int, shape: Dims) -> Facts:
     if len(shape) < 2:
         return _fans(shape[0], 1) if shape else {}
     return {"layout": "b" * (len(shape) - 2) + ("oi" if index == 0 else "io")}
 
 
-def _einsum(node, kind, index, shape):
+def _einsum(node: Node, kind: str, index: int, shape: Dims) -> Facts:
     """"abc,cde->abde": axes that are summed over are in, those of the output out, those that all share a batch."""
-    equation = next((found.s.decode("utf-8", "replace") for found in node.attribute if found.name == "equation"), "")
+    equation = next((each.s.decode("utf-8", "replace") for each in node.attribute if each.name == "equation"), "")
     left, arrow, right = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     if not arrow or index >= len(terms) or not terms[index].isalpha() or len(terms[index]) != len(shape):
@@ -111,12 +117,12 @@ def _einsum(node, kind, index, shape):
                               for letter in terms[index])}
 
 
-def _gather(node, kind, index, shape):
+def _gather(node: Node, kind: str, index: int, shape: Dims) -> Facts:
     """An embedding: as torch counts it, and as a linear layer of the same weight would."""
     return {"layout": "oi"} if len(shape) == 2 and attribute(node, "axis", 0) in (0, -2) else {}
 
 
-def _recurrent(node, kind, index, shape):
+def _recurrent(node: Node, kind: str, index: int, shape: Dims) -> Facts:
     """W (directions, gates * hidden, in), R (..., gates * hidden, hidden), B (..., 2 * gates * hidden): one gate's."""
     gates = RECURRENT[node.op_type]
     if kind in ("weight", "recurrence") and len(shape) == 3:
@@ -127,7 +133,7 @@ def _recurrent(node, kind, index, shape):
     return {}
 
 
-def _recurrent_part(node, kind):
+def _recurrent_part(node: Node, kind: str) -> Facts:
     """Of a weight that is put together from several: what the node itself says, and for fan_in the part's own shape."""
     hidden = attribute(node, "hidden_size", 0)
     if hidden <= 0 or kind not in ("weight", "recurrence", "bias"):
@@ -135,5 +141,12 @@ def _recurrent_part(node, kind):
     return {"fan_out": hidden} if kind == "weight" else {"fan_in": hidden, "fan_out": hidden}
 
 
-def _fans(fan_in, fan_out):
+def _fans(fan_in: int, fan_out: int) -> Facts:
     return {"fan_in": fan_in, "fan_out": fan_out} if fan_in > 0 and fan_out > 0 else {}
+
+
+# Operator -> what it makes of a weight's axes: of (node, role, which input, shape).
+_FACTS: dict[str, Callable[[Node, str, int, Dims], Facts]] = {
+    "Conv": _convolution, "DeformConv": _convolution, "ConvTranspose": _transposed, "Gemm": _gemm, "MatMul": _matmul,
+    "Einsum": _einsum, "Gather": _gather, "LSTM": _recurrent, "GRU": _recurrent, "RNN": _recurrent,
+}

@@ -1,20 +1,23 @@
 """`fanin verify`: draws a checkpoint again, from what its files say of themselves, and compares the bits."""
 
-import json
+from __future__ import annotations
+
 import os
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, NamedTuple
 
 from ..._errors import FaninError, FaninValueError
 from ..._seeding import STREAM_VERSION, check_seed
-from ...rules import Layer, Rules
+from ...rules import Parameter, Row, Rules
 from .. import _pieces
-from .._draws import assign
-from .._header import TensorInfo
-from .._writing.behind import Behind
-from .._writing.direct import Reader
+from .._direct import Reader
+from .._format import bytes_of, measure, parse_dtype
+from .._job import assign
+from .._pieces import Piece
+from .._spec.tables import layers_in, noted
+from .._worker import Worker
 from .compare import Difference, Tally, tolerance
-from .contents import files_of, read_contents, strangers
+from .contents import Contents, files_of, misfits, read_contents
 
 
 class Report(NamedTuple):
@@ -42,8 +45,9 @@ class Report(NamedTuple):
         return self.problem is None and not self.differences
 
 
-def verify(path: str | os.PathLike[str], rules: Any = None, *, seed: int | None = None, layout: str | None = None,
-           progress: Callable[[int, int], Any] | None = None) -> list[Report]:
+def verify(path: str | os.PathLike[str], rules: Any = None, *, seed: int | None = None,
+           layout: Literal["torch", "jax"] | None = None,
+           progress: Callable[[int, int], object] | None = None) -> list[Report]:
     """Draw a checkpoint's tensors again and compare them with its files, bit by bit, in constant memory.
 
     Args:
@@ -77,81 +81,94 @@ def verify(path: str | os.PathLike[str], rules: Any = None, *, seed: int | None 
     """
     path = os.fspath(path)
     paths, owners = files_of(path)
-    contents, reports = {}, {}
-    for file in paths:
+    contents, problems = _read_all(paths, is_listed=owners is not None)
+    problems |= misfits(contents, owners)
+    comparable = [file for file in contents if file.path not in problems]
+    reports = {file: Report(file, problem=problem) for file, problem in problems.items()}
+    if comparable:
         try:
-            contents[file] = read_contents(file)
-        except FaninError as error:
-            reports[file] = Report(file, problem=str(error).removeprefix(f"{file}: "))
-        except OSError as error:
-            if owners is None:
-                raise
-            missing = isinstance(error, FileNotFoundError)
-            reports[file] = Report(file, problem="is missing, but the index lists it" if missing else error.strerror)
-    reports |= {file: Report(file, problem=problem) for file, problem in strangers(contents, owners)}
-    readable = [found for file, found in contents.items() if file not in reports]
-    if readable:
-        try:
-            draws, seed = _draws(readable, rules, seed, layout)
+            rows, seed = _rows(comparable, rules, seed, layout)
         except FaninError as error:
             raise type(error)(f"{path}: {error}") from None
-        done, total = 0, sum(info.nbytes for found in readable for info in found.spec.tensors)
-
-        def count(nbytes):
-            nonlocal done
-            done += nbytes
-            if progress is not None:
-                progress(done, total)
-
-        for found in readable:
-            reports[found.path] = _compare(found, draws, seed, count)
+        count = _counter(comparable, progress)
+        for file in comparable:
+            reports[file.path] = _compare(file, [rows[tensor.name] for tensor in file.tensors], seed, count)
     return [reports[file] for file in paths]
 
 
-def _draws(contents, rules, seed, layout):
-    """({name: Draw}, seed): what the tensors of all the files are, by the arguments and else by the metadata."""
-    metadata = contents[0].spec.metadata
+def _read_all(paths: Iterable[str], is_listed: bool) -> tuple[list[Contents], dict[str, str]]:
+    """(contents, {path: problem}): the files' headers, and what is wrong with those that can't be compared."""
+    contents, problems = [], {}
+    for path in paths:
+        try:
+            contents.append(read_contents(path))
+        except FaninError as error:
+            problems[path] = str(error).removeprefix(f"{path}: ")
+        except OSError as error:
+            if not is_listed:
+                raise
+            missing = isinstance(error, FileNotFoundError)
+            problems[path] = "is missing, but the index lists it" if missing else error.strerror or str(error)
+    return contents, problems
+
+
+def _counter(contents: Iterable[Contents], progress: Callable[[int, int], object] | None) -> Callable[[int], None]:
+    """A function to be told the bytes that have been compared, which tells `progress` their sum and that of all."""
+    done, total = 0, sum(bytes_of(tensor) for file in contents for tensor in file.tensors)
+
+    def count(nbytes: int) -> None:
+        nonlocal done
+        done += nbytes
+        if progress is not None:
+            progress(done, total)
+
+    return count
+
+
+def _rows(contents: Sequence[Contents], rules: Any, seed: Any, layout: str | None) -> tuple[dict[str, Row], int]:
+    """({name: row}, seed): what the tensors of all the files are, by the arguments and else by the metadata."""
+    metadata = contents[0].metadata
     version = metadata.get("fanin.stream_version")
     if version is None and (rules is None or seed is None):
         raise FaninValueError("does not say how it was made: `rules` and `seed` must be given (--rules and --seed)")
     if version is not None and version != str(STREAM_VERSION):
-        raise FaninValueError(f"was written with stream version {version}, whose bits this fanin does not draw (it has "
-                              f"{STREAM_VERSION}): use the fanin that wrote it, {metadata.get('fanin.version')}")
+        raise FaninValueError(f"was written with stream version {version:.20}, whose bits this fanin does not draw (it "
+                              f"has {STREAM_VERSION}): use the fanin that wrote it, "
+                              f"{metadata.get('fanin.version', '?'):.20}")
     try:
         seed = check_seed(int(metadata["fanin.seed"]) if seed is None else seed)
-        rules = Rules.from_config(json.loads(metadata["fanin.rules"])) if rules is None else Rules.of(rules)
-        layout = json.loads(metadata.get("fanin.options", "{}")).get("layout", "torch") if layout is None else layout
-        layers = json.loads(metadata.get("fanin.layers", "{}"))
-        layers = {name: Layer.from_json(facts) for name, facts in layers.items()}
-        model = {name: TensorInfo(name, tuple(shape), dtype)
-                 for name, (dtype, shape) in json.loads(metadata.get("fanin.model", "{}")).items()}
+        rules = Rules.from_config(noted(metadata, "fanin.rules")) if rules is None else Rules.of(rules)
+        if layout is None:
+            layout = noted(metadata, "fanin.options").get("layout", "torch")
+        layers = layers_in(metadata)
+        model = {name: Parameter(name, tuple(shape), parse_dtype(code))
+                 for name, (code, shape) in noted(metadata, "fanin.model").items()}
     except FaninError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FaninValueError(f"the metadata of fanin in it must be as fanin writes them (got {error!r}): give "
                               "`rules` and `seed` (--rules and --seed)") from None
-    model |= {info.name: info for found in contents for info in found.spec.tensors}
-    tensors = [info._replace(layer=layers.get(name, info.layer)) for name, info in model.items()]
-    return {draw.info.name: draw for draw in assign(tensors, rules, layout)}, seed
+    model |= {tensor.name: tensor for file in contents for tensor in file.tensors}
+    tensors = [tensor._replace(layer=layers.get(name, tensor.layer)) for name, tensor in model.items()]
+    return {row.parameter.name: row for row in assign(tensors, rules, layout or "torch")}, seed
 
 
-def _compare(found, draws, seed, count):
-    """The report on one file."""
-    own = [draws[info.name] for info in found.spec.tensors]
-    tally, offset, problem = Tally(), found.start, None
+def _compare(contents: Contents, rows: list[Row], seed: int, count: Callable[[int], object]) -> Report:
+    """The report on one file, whose tensors are to hold what `rows` say."""
+    tally, offset, problem = Tally(), contents.start, None
     try:
-        with Reader(found.path, _pieces.BUFFER) as file:
-            def work(piece):
+        with Reader(contents.path, _pieces.BUFFER) as file:
+            def compare(piece: Piece) -> None:
                 nonlocal offset
                 tally.compare(piece, file.read(offset, len(piece.data)))
                 offset += len(piece.data)
 
-            with Behind(work, count) as behind:
-                for piece in _pieces.generate(own, seed, behind.take):
-                    behind.give(piece)
+            with Worker(compare, count) as worker:
+                for piece in _pieces.generate(rows, seed, worker.free_buffer):
+                    worker.submit(piece)
     except OSError as error:
         problem = error.strerror
     except EOFError:
         problem = "was cut off while it was read"
-    return Report(found.path, len(own), sum(draw.info.size for draw in own), sum(draw.info.nbytes for draw in own),
-                  sum(tolerance(draw.plan) > 0 for draw in own), tuple(tally.differences), problem)
+    bounded = sum(tolerance(row.plan) > 0 for row in rows)
+    return Report(contents.path, *measure([row.parameter for row in rows]), bounded, tally.differences, problem)

@@ -1,19 +1,19 @@
 """The place to write to: what may stand there already, what is removed, and what may not stand beside it."""
 
+from __future__ import annotations
+
 import contextlib
 import os
-import re
 import shutil
+from collections.abc import Callable, Collection
 
 from ..._errors import FaninRuntimeError, FaninValueError
+from .._index import is_model_file
 from .staging import sync_folder
-from .writer import holds, is_written
-
-# What `from_pretrained` looks for: the files of a partition, and a single file, which it prefers.
-_MODEL_FILE = re.compile(r"model(-\d{5,}-of-\d{5,})?\.safetensors")
+from .writer import File, holds, is_written
 
 
-def check_target(path, folder):
+def check_target(path: str | os.PathLike[str], folder: bool) -> str:
     """The absolute path to write to, links followed; `folder` says whether it is to be a folder of files."""
     path = os.path.realpath(path)
     if os.path.exists(path):
@@ -29,16 +29,11 @@ def check_target(path, folder):
     return path
 
 
-def _kind(path):
+def _kind(path: str) -> str:
     return "a folder" if os.path.isdir(path) else "a device or a pipe"
 
 
-def is_model_file(name):
-    """Whether a loader would take a file of this name for a model or a part of one."""
-    return bool(_MODEL_FILE.fullmatch(name))
-
-
-def check_neighbours(folder, written, other):
+def check_neighbours(folder: str, written: Collection[str], other: Callable[[str], File | None]) -> None:
     """Refuse a folder with files of another checkpoint, which a reader would mix with this one's.
 
     Args:
@@ -55,7 +50,7 @@ def check_neighbours(folder, written, other):
                                       "differ): remove it, or choose another folder")
 
 
-def check_space(folder, needed):
+def check_space(folder: str, needed: int) -> None:
     """Refuse what is too large for the disk."""
     free = shutil.disk_usage(folder).free
     if needed > free:
@@ -63,7 +58,7 @@ def check_space(folder, needed):
                                 "fewer tensors with --shard")
 
 
-def remove_stale_index(path, text, replaced):
+def remove_stale_index(path: str, text: str, replaced: bool) -> None:
     """Remove an index that is not this run's, or lists files that will be replaced: no reader sees a mixture."""
     if os.path.lexists(path) and (replaced or not holds(path, text)):
         with contextlib.suppress(FileNotFoundError):  # another part's run was quicker

@@ -1,16 +1,19 @@
-"""Streaming draws into safetensors files: constant memory, and each file complete under its name or not there.
+"""Streaming draws into one safetensors file: constant memory, and the file complete under its name or not there.
 
 One buffer is filled while a thread writes the last one (`pwrite` took half the time of a memory map on 6 GiB). A file
 gets its name once it is on the disk, so whatever stands under that name is whole.
 """
 
+from __future__ import annotations
+
 import os
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from .. import _pieces
-from .._draws import Draw
-from .._header import encode, file_order
-from .behind import Behind
+from ...rules import Row
+from .._format import bytes_of, encode, file_position
+from .._pieces import generate
+from .._worker import Worker
 from .staging import Staged
 
 
@@ -19,21 +22,21 @@ class File(NamedTuple):
 
     path: str
     header: bytes
-    draws: list[Draw]
+    rows: list[Row]
 
     @property
-    def nbytes(self):
-        return len(self.header) + sum(draw.info.nbytes for draw in self.draws)
+    def nbytes(self) -> int:
+        """The size of the whole file."""
+        return len(self.header) + sum(bytes_of(row.parameter) for row in self.rows)
 
 
-def lay_out(path, draws, metadata):
-    """The file that holds `draws`, ordered as the official writer orders them."""
-    by_name = {draw.info.name: draw for draw in draws}
-    tensors = file_order([draw.info for draw in draws])
-    return File(path, encode(tensors, metadata), [by_name[info.name] for info in tensors])
+def lay_out(path: str, rows: Iterable[Row], metadata: dict[str, str]) -> File:
+    """The file that holds the tensors of `rows`, ordered as the official writer orders them."""
+    rows = sorted(rows, key=lambda row: file_position(row.parameter))
+    return File(path, encode([row.parameter for row in rows], metadata), rows)
 
 
-def is_written(file):
+def is_written(file: File) -> bool:
     """Whether the file is there, whole and the same: the header, seed, rules and versions included, and the size.
 
     No run of fanin leaves a file under its final name that has these and other data.
@@ -45,7 +48,7 @@ def is_written(file):
         return False
 
 
-def write(file, seed, progress=lambda nbytes: None):
+def write(file: File, seed: int, progress: Callable[[int], object] | None = None) -> None:
     """Write one file. An error or an interrupt leaves nothing of it, and an older one of that name as it was.
 
     Args:
@@ -54,13 +57,13 @@ def write(file, seed, progress=lambda nbytes: None):
         progress: called with each number of bytes just written.
     """
     with Staged(file.path, file.nbytes) as staged:
-        with Behind(lambda piece: staged.write(piece.data), progress) as behind:
-            for piece in _pieces.generate(file.draws, seed, behind.take, file.header):
-                behind.give(piece)
+        with Worker(lambda piece: staged.write(piece.data), progress) as worker:
+            for piece in generate(file.rows, seed, worker.free_buffer, file.header):
+                worker.submit(piece)
         _finish(staged, lambda: is_written(file))
 
 
-def write_text(path, text, attempts=3):
+def write_text(path: str, text: str, attempts: int = 3) -> None:
     """Write a small file in the same way."""
     try:
         with Staged(path) as staged:
@@ -72,7 +75,7 @@ def write_text(path, text, attempts=3):
         write_text(path, text, attempts - 1)
 
 
-def holds(path, text):
+def holds(path: str, text: str) -> bool:
     """Whether a file is there with just this text."""
     data = text.encode()
     try:
@@ -82,7 +85,7 @@ def holds(path, text):
         return False
 
 
-def _finish(staged, is_there):
+def _finish(staged: Staged, is_there: Callable[[], bool]) -> None:
     try:
         staged.finish()
     except FileNotFoundError:

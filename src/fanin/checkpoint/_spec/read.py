@@ -1,0 +1,92 @@
+"""What `fanin init SPEC` takes: names, shapes and dtypes of a model's tensors, and their layers where those are known.
+
+A safetensors file or its header, a Hugging Face folder or index, an ONNX file, a torch module, a JSON table.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from ..._errors import FaninTypeError, FaninValueError
+from ...rules import Parameter
+from .._index import is_index
+from .folder import read_folder, read_index
+from .load import load
+from .spec import Spec, of_parameters
+from .tables import parse, with_noted_layers
+
+
+def read_spec(source: Any) -> Spec:
+    """The tensors that a model consists of, in its own order; no weights are read.
+
+    Args:
+        source: a safetensors file, or just the beginning of one with its header; a folder with `model.safetensors`, or
+            with an index and the files that it lists, or the index itself; an ONNX file (`*.onnx`), whose nodes tell
+            the layers; `package.module:name` or `path/to/file.py:name`, a torch module or a function without arguments
+            that returns one, called under `torch.device("meta")`; a JSON table `{name: {"shape": [...], "dtype":
+            "F32"}}`, where `layer` may be a third entry (it may be a header's JSON, `data_offsets` and all); or,
+            instead of a path, a torch module, a list of `fanin.rules.Parameter`, or a `Spec`, which is returned.
+
+    Returns:
+        A `Spec`: its tensors (name, shape, dtype, layer), metadata, and notes on what was left out.
+
+    Raises:
+        FaninError: what it holds is wrong, contradictory or not supported; the message begins with the path.
+        FaninRuntimeError: ONNX files need onnx, modules need torch.
+        OSError: a file that can't be read.
+
+    A module's code is run, a file's never. transformers' order of preference holds in a folder: `model.safetensors`,
+    then the index; unlike there, the index must agree with the files' headers.
+
+    >>> import json, os, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.json")
+    ...     with open(path, "w") as file:
+    ...         json.dump({"conv.weight": {"shape": [8, 2, 3], "dtype": "BF16",
+    ...                                    "layer": {"types": ["Conv1d"], "layout": "oi*", "groups": 2}}}, file)
+    ...     conv = read_spec(path).tensors[0]
+    >>> conv.shape, conv.dtype.name, conv.fans()
+    ((8, 2, 3), 'bfloat16', Fans(fan_in=6, fan_out=12))
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        return _of_object(source)
+    source = os.fspath(source)
+    if os.path.isdir(source):
+        return read_folder(source)
+    if not os.path.exists(source):
+        from . import module as _module
+
+        if _module.is_reference(source):
+            return _module.read_module(source)
+        if re.fullmatch(r"[\w.-]+/[\w.-]+", source):
+            raise FileNotFoundError(errno.ENOENT, "No such file or folder (fetch a model of the Hugging Face hub with "
+                                    "hf download first)", source)
+    if source.lower().endswith(".onnx"):
+        from . import onnx as _onnx
+
+        return _onnx.read_onnx(source)
+    if source.endswith(".py"):
+        raise FaninValueError(f"{source}: must come with what builds the model in it: {source}:FUNCTION")
+    table, binary = load(source)
+    if binary:
+        return with_noted_layers(source, parse(source, table, binary))
+    return read_index(source, table) if is_index(table) else parse(source, table, binary)
+
+
+def _of_object(source: Any) -> Spec:
+    if isinstance(source, Spec):
+        return source
+    torch = sys.modules.get("torch")  # an object can only be a module if its library is loaded already
+    if torch is not None and isinstance(source, torch.nn.Module):
+        from . import module as _module
+
+        return _module.of_module(source)
+    parameters = list(source) if isinstance(source, Iterable) else [source]
+    if not all(isinstance(each, Parameter) for each in parameters):
+        raise FaninTypeError(f"`spec` must be a path, a torch module or a list of Parameter (got {source!r:.200})")
+    return of_parameters(parameters)

@@ -1,0 +1,64 @@
+"""`fanin.checkpoint.init`: what `fanin init` does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+from .._job import make_job
+from .run import Written, write_job
+
+if TYPE_CHECKING:
+    from ..._types import DType
+
+
+def init(spec: Any, output: str | os.PathLike[str], rules: Any, *, seed: int = 0, dtype: DType | None = None,
+         layout: Literal["torch", "jax"] = "torch", max_shard_size: int | str | None = None,
+         shard: tuple[int, int] | str | None = None, progress: Callable[[int, int], object] | None = None,
+         report: Callable[[Written], object] | None = None) -> list[Written]:
+    """Write a model's initial weights into safetensors files, in constant memory.
+
+    A tensor holds what `scheme(shape, dtype=..., seed=seed, name=<its name>)` draws, whatever else is written.
+
+    Args:
+        spec: a path as `fanin init` takes it (a safetensors file or its header, a Hugging Face folder, an ONNX file, a
+            JSON table, `package.module:function`), a torch module, on the meta device too, a list of
+            `fanin.rules.Parameter`, or what `read_spec` has read.
+        output: the file to write; with `max_shard_size` or `shard` the folder of files.
+        rules: `fanin.rules.Rules`, or what `Rules.of` takes: a built-in set's name, a file, entries, a scheme for all.
+        seed: an int in [0, 2**64).
+        dtype: a floating-point dtype in which all floating-point tensors are written; by default each has its own.
+        layout: of tensors whose layer is not known: "torch" is (out, in, *kernel), "jax" (*kernel, in, out).
+        max_shard_size: bytes, or a text such as "5GB": write files of at most that, and Hugging Face's index.
+        shard: (i, n), or "i/n", with 1 <= i <= n: write the i-th of n files, and the index. n runs of the same call, on
+            any machines, write all of them.
+        progress: called with the bytes written so far, and those to be written in all.
+        report: called with the `Written` of each file as soon as it stands in its place.
+
+    Returns:
+        A `Written` for each file that this call is to write.
+
+    Raises:
+        FaninValueError, FaninTypeError: an argument, the model, or rules that don't fit it; or a folder with files of
+            another checkpoint, which this call does not replace. Nothing was written.
+        FaninRuntimeError: the disk has too little space; or a package that reads `spec` is missing.
+        OSError: the disk's.
+
+    A file gets its name when it is whole and on the disk, and the index comes last. The same call again, after an
+    interrupt or a kill, leaves the files that are there and writes the others.
+
+    >>> import os, tempfile
+    >>> from fanin.rules import Parameter
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = os.path.join(folder.name, "model.safetensors")
+    >>> model = [Parameter("fc.weight", (512, 256), "bfloat16"), Parameter("fc.bias", (512,), "bfloat16")]
+    >>> rules = {"*.bias": "zeros", "*": "he_normal"}
+    >>> init(model, path, rules, seed=7)[0][1:]
+    (2, 131584, 263168, False)
+    >>> init(model, path, rules, seed=7)[0].there
+    True
+    >>> folder.cleanup()
+    """
+    job = make_job(spec, rules, seed=seed, dtype=dtype, layout=layout, max_shard_size=max_shard_size, shard=shard)
+    return write_job(job, os.fspath(output), progress, report)

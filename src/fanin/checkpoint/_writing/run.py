@@ -1,0 +1,112 @@
+"""Writing a job's files: those that are not there yet, and their index last."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from .._format import measure
+from .._index import INDEX, index_text, is_model_file
+from .._job import Job
+from .folder import check_neighbours, check_space, check_target, remove_stale_index
+from .staging import remove_leftovers, sync_folder
+from .writer import File, holds, is_written, lay_out, write, write_text
+
+Progress = Callable[[int, int], object]  # of bytes: those written so far, those to be written in all
+
+
+class Written(NamedTuple):
+    """A file that stands in its place.
+
+    Attributes:
+        path: the file.
+        tensors, elements, nbytes: what it holds; nbytes are the tensors'.
+        there: whether it did so before, whole and the same, and was left as it was.
+    """
+
+    path: str
+    tensors: int
+    elements: int
+    nbytes: int
+    there: bool
+
+
+Report = Callable[[Written], object]
+
+
+def write_job(job: Job, output: str, progress: Progress | None = None, report: Report | None = None) -> list[Written]:
+    """Write the job's file `output`, or its own of Hugging Face's files and their index into the folder `output`.
+
+    Files that are there already, whole and the same, are left as they are. `report` is called with each file as soon
+    as it stands in its place.
+    """
+    if job.parts is not None:
+        return _write_folder(job, check_target(output, folder=True), progress, report)
+    path = check_target(output, folder=False)
+    folder, name = os.path.split(path)
+    files = [lay_out(path, job.rows, job.metadata)]
+    return _write_files(files, folder, lambda other: other == name, job.seed, progress, report)
+
+
+def _write_folder(job: Job, folder: str, progress: Progress | None, report: Report | None) -> list[Written]:
+    parts = job.parts or {}
+
+    def file(name: str) -> File | None:
+        return lay_out(os.path.join(folder, name), parts[name], job.metadata) if name in parts else None
+
+    def is_ours(name: str) -> bool:  # not what another machine may be writing now, should its locks not be seen here
+        return name in job.own or name == INDEX or is_model_file(name) and name not in parts
+
+    files = [lay_out(os.path.join(folder, name), parts[name], job.metadata) for name in job.own]
+    index = os.path.join(folder, INDEX)
+    text = index_text({name: [row.parameter for row in rows] for name, rows in parts.items()})
+    check_neighbours(folder, job.own, file)
+    with _present(folder):
+        replaced = any(os.path.exists(each.path) and not is_written(each) for each in files)
+        remove_stale_index(index, text, replaced)
+        written = _write_files(files, folder, is_ours, job.seed, progress, report)
+        check_neighbours(folder, job.own, file)  # again: nothing may have come since that the index would mix in
+        if not holds(index, text):
+            write_text(index, text)
+    return written
+
+
+@contextlib.contextmanager
+def _present(folder: str) -> Iterator[None]:
+    """The folder is there, and goes again if it was made here and nothing is finished in it."""
+    made = not os.path.isdir(folder)
+    if made:
+        os.makedirs(folder, exist_ok=True)  # another part's run may make it now
+        sync_folder(os.path.dirname(folder))
+    try:
+        yield
+    except BaseException:
+        if made:
+            with contextlib.suppress(OSError):  # it has files
+                os.rmdir(folder)
+        raise
+
+
+def _write_files(files: list[File], folder: str, is_ours: Callable[[str], bool], seed: int,
+                 progress: Progress | None, report: Report | None) -> list[Written]:
+    remove_leftovers(folder, is_ours)
+    there = [is_written(file) for file in files]
+    done, total = 0, sum(file.nbytes for file, is_there in zip(files, there, strict=True) if not is_there)
+    check_space(folder, total)
+
+    def count(nbytes: int) -> None:
+        nonlocal done
+        done += nbytes
+        if progress is not None:
+            progress(done, total)
+
+    written = []
+    for file, is_there in zip(files, there, strict=True):
+        if not is_there:
+            write(file, seed, count)
+        written.append(Written(file.path, *measure([row.parameter for row in file.rows]), is_there))
+        if report is not None:
+            report(written[-1])
+    return written
