@@ -137,7 +137,7 @@ def stream_of(stream):
     if not isinstance(stream, int) or stream == 0:
         return stream
     if stream == LEGACY:
-        return cuda.legacy_defaultstream_of()
+        return cuda.legacy_default_stream()
     if stream == PER_THREAD:
-        return cuda.per_thread_defaultstream_of()
-    return cuda.externalstream_of(stream)
+        return cuda.per_thread_default_stream()
+    return cuda.external_stream(stream)

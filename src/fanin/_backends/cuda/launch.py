@@ -91,7 +91,7 @@ def _launch(kernel, out, tasks, *arguments):
 def synchronize(out):
     """Wait for all that is queued on a view's stream."""
     with current(out.device):
-        (stream_of(out.stream) or cuda.defaultstream_of()).synchronize()
+        (stream_of(out.stream) or cuda.default_stream()).synchronize()
 
 
 def _reach(out, span, storage):
