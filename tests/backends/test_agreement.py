@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import ml_dtypes  # noqa: F401 - numpy then knows the name "bfloat16"
 import numba
 import numpy as np
 import pytest
@@ -225,6 +226,25 @@ def test_large_shards_with_steps(scheme, dtype):
     for index in ((slice(None, None, 2), slice(None, None, -1)), (slice(700, 3, -1), slice(5, 190)),
                   (slice(None), slice(3, 200, 2)), (slice(1, None), ...)):
         assert_same_bits(scheme.shard((801, 203), index, dtype, **KEY), whole[index])
+
+
+@of([*DRAWS, MASKED[0]])
+@pytest.mark.parametrize(("shape", "index"), [
+    ((5001, 64), (slice(None), 5)), ((3000, 61), (slice(1, None), slice(3, 5))), ((3000, 64), (..., slice(7, 15))),
+    ((9001,), slice(None, None, 3)), ((40, 9, 33), (slice(None, None, -2), slice(2, 7), slice(1, 3))),
+    ((70, 3, 50, 2), (slice(None), slice(2), slice(4, 44), 1)), ((6, 5, 4, 3, 2, 30), (..., slice(None, None, 4))),
+], ids=str)
+@pytest.mark.parametrize("order", [1, -1])
+def test_shards_into_any_memory(scheme, dtype, shape, index, order):
+    """Narrow, stepped and many-axed shards of more than a tile, into C and F order with gaps between the elements."""
+    expected = scheme(shape, dtype, **KEY)[index]
+    memory = np.full([*(2 * dim for dim in expected.shape[::order]), 2], holes(dtype))
+    view = memory[(*(slice(None, None, 2) for _ in expected.shape), 1)]
+    view = view if order == 1 else view.T
+    scheme.shard(shape, index, dtype, **KEY, out=view)
+    assert_same_bits(view, expected)
+    view[...] = holes(dtype)
+    assert_same_bits(memory, np.full(memory.shape, holes(dtype)))
 
 
 # -- far beyond memory -----------------------------------------------------------------------------------------------

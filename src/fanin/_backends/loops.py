@@ -4,12 +4,18 @@
 `specialize`: globals, unlike closures, keep the compiled code cacheable on disk.
 """
 
+from __future__ import annotations
+
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._kernels.philox import HALF, philox_pairs
+from .tiles import BLOCKS, LANES, SIDE, choose_tile, count, grow, list_blocks, row_blocks, scatter  # noqa: F401
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 block: Any = None  # the block function, of a specialized copy
 number_of: Any = None  # a word's number, as it is stored, where each is made of its own word
@@ -19,7 +25,7 @@ CHUNK = 4096  # numbers that `run` is called for at a time: a few microseconds' 
 GROUP = 256  # blocks whose words stay in the L1 cache between being made and being used
 
 
-def store(out, at, values):
+def store(out: Any, at: int, values: Any) -> None:
     """Write a block's numbers."""
     if NUMBERS == 4:
         out[at], out[at + 1], out[at + 2], out[at + 3] = values
@@ -27,7 +33,7 @@ def store(out, at, values):
         out[at], out[at + 1] = values
 
 
-def pick(values, lane):
+def pick(values: Any, lane: int) -> Any:
     """The number at position `lane` of a block."""
     if NUMBERS == 4:
         v0, v1, v2, v3 = values
@@ -37,22 +43,22 @@ def pick(values, lane):
     return v1 if lane & 1 else v0
 
 
-def align_stack():
+def align_stack() -> None:
     """A place for an instruction to the compiler: see compile.py."""
 
 
-def scratch():
+def scratch() -> Any:
     """Room for the words of a group: as pairs of words, and as the words that a number is made of. See compile.py."""
 
 
-def fill_blocks(out, start, count, key, params, mask_params):
+def fill_blocks(out: Any, start: Any, count: int, key: Any, params: Any, mask_params: Any) -> None:
     """The numbers of `count` blocks from block `start` on: all four at once, interleaved as they are stored."""
     k0, k1, s0, s1 = unsigned(key)
     for b in range(count):
         store(out, b * NUMBERS, block(start + np.uint64(b), k0, k1, s0, s1, params, mask_params))
 
 
-def fill_words(out, start, count, key, params, mask_params):
+def fill_words(out: Any, start: Any, count: int, key: Any, params: Any, mask_params: Any) -> None:
     """The same where each number has its word: a group's words in the order of the array, then number by number.
 
     Pairs of words take a third of the shuffling that four numbers take (issue 3: truncated draws 15 % faster, uniform
@@ -73,20 +79,20 @@ def fill_words(out, start, count, key, params, mask_params):
     fill_blocks(out[done * NUMBERS:], start + np.uint64(done), count - done, key, params, mask_params)
 
 
-def unsigned(key):
+def unsigned(key: Any) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
     """The key's four words as uint64: of Python ints numba makes int64, and any operation with one stays signed."""
     k0, k1, s0, s1 = key
     return np.uint64(k0), np.uint64(k1), np.uint64(s0), np.uint64(s1)
 
 
-def number(n, key, params, mask_params):
+def number(n: int, key: Any, params: Any, mask_params: Any) -> Any:
     """Number n alone."""
     k0, k1, s0, s1 = unsigned(key)
     values = block(np.uint64(n // NUMBERS), k0, k1, s0, s1, params, mask_params)
     return pick(values, n % NUMBERS)
 
 
-def run(out, first, count, key, params, mask_params):
+def run(out: Any, first: int, count: int, key: Any, params: Any, mask_params: Any) -> None:
     """Numbers first, first + 1, … into out[0], out[1], …: whole blocks, but for the two ends."""
     align_stack()
     head = min(count, -first % NUMBERS)
@@ -98,7 +104,7 @@ def run(out, first, count, key, params, mask_params):
         out[j] = number(first + j, key, params, mask_params)
 
 
-def fill_run(out, first, key, params, mask_params):
+def fill_run(out: Any, first: int, key: Any, params: Any, mask_params: Any) -> None:
     """Numbers first, first + 1, … into all of the contiguous 1-D `out`."""
     count = len(out)
     lead = min(count, -first % NUMBERS)  # the first chunk takes the odd start, so that all others hold whole blocks
@@ -108,38 +114,43 @@ def fill_run(out, first, key, params, mask_params):
         run(out[start:stop], first + start, stop - start, key, params, mask_params)
 
 
-def fill_strided(out, origin, first, dims, number_steps, out_steps, key, params, mask_params):
-    """Number first + Σ i_d·number_steps[d] into out[origin + Σ i_d·out_steps[d]] for every index i below `dims`."""
-    last = len(dims) - 1
-    length, number_step, out_step = dims[last], number_steps[last], out_steps[last]
-    rows = 1
-    for d in range(last):
-        rows *= dims[d]
-    pieces = (length + CHUNK - 1) // CHUNK
-    for task in range(rows * pieces):
-        row, piece = task // pieces, task % pieces
-        start = piece * CHUNK
-        count = min(CHUNK, length - start)
-        n, at = first + start * number_step, origin + start * out_step
-        for e in range(last):
-            d = last - 1 - e
-            i = row % dims[d]
-            row //= dims[d]
-            n += i * number_steps[d]
-            at += i * out_steps[d]
-        if number_step == 1 and out_step == 1:
-            run(out[at:at + count], n, count, key, params, mask_params)
-        elif number_step == 1:  # whole blocks at a time, then into place
-            numbers = np.empty(count, out.dtype)
-            run(numbers, n, count, key, params, mask_params)
-            for j in range(count):
-                out[at + j * out_step] = numbers[j]
-        else:
-            for j in range(count):
-                out[at + j * out_step] = number(n + j * number_step, key, params, mask_params)
+def fill_listed(numbers: Any, blocks: Any, listed: int, key: Any, params: Any, mask_params: Any) -> None:
+    """The numbers of so many listed blocks, one block after the other."""
+    align_stack()
+    k0, k1, s0, s1 = unsigned(key)
+    for b in range(listed):
+        store(numbers, b * NUMBERS, block(blocks[b], k0, k1, s0, s1, params, mask_params))
 
 
-def specialize(block, number_of, wide, compile_inline, compile_call, **replaced):
+def fill_strided(out: Any, origin: int, first: int, dims: Any, number_steps: Any, out_steps: Any, key: Any,
+                 params: Any, mask_params: Any) -> None:
+    """Number first + Σ i_d·number_steps[d] into out[origin + Σ i_d·out_steps[d]] for every index i below `dims`.
+
+    There are two axes at least. Number steps are positive and descend, and the last is 1: see tiles.py.
+    """
+    rank, room = len(dims), BLOCKS + LANES
+    axes: Any = np.empty((3, rank), np.int64)
+    tile, nearest, box = axes[0], axes[1], axes[2]
+    blocks, numbers = np.empty(room, np.uint64), np.empty(room * NUMBERS, out.dtype)
+    sources, places = np.empty(BLOCKS, np.uint64), np.empty(BLOCKS, np.uint64)
+    choose_tile(tile, nearest, dims, out_steps)
+    for d in range(rank):
+        box[d] = (dims[d] + tile[d] - 1) // tile[d]
+    for task in range(count(box, rank)):
+        left, n, at = task, first, origin
+        for d in nearest:  # tiles that are neighbours in memory come one after the other
+            tiles = (dims[d] + tile[d] - 1) // tile[d]
+            start = left % tiles * tile[d]
+            left //= tiles
+            n, at, box[d] = n + start * number_steps[d], at + start * out_steps[d], min(tile[d], dims[d] - start)
+        listed = list_blocks(blocks, sources, places, n, at, box, number_steps, out_steps)
+        fill_listed(numbers, blocks, listed, key, params, mask_params)
+        scatter(out, places, out_steps[rank - 1], numbers, sources, count(box, rank - 1), box[rank - 1],
+                nearest[0] == rank - 1)
+
+
+def specialize(block: Callable[..., Any], number_of: Callable[..., Any] | None, wide: bool,
+               compile_inline: Callable[..., Any], compile_call: Callable[..., Any], **replaced: Any) -> dict[str, Any]:
     """The globals of loops for one block function: this module's, with the functions that the loops call compiled.
 
     `number_of` is None where numbers are made of more than a word. `replaced` has a target's own versions of what are
@@ -151,19 +162,19 @@ def specialize(block, number_of, wide, compile_inline, compile_call, **replaced)
         scope[helper.__name__] = compile_inline(_copy(helper, scope))
     scope["fill"] = scope["fill_blocks"] if number_of is None else compile_inline(_copy(fill_words, scope))
     # called, not inlined: each holds a copy of the block function, which costs a second to compile for a long one
-    for called in (number, run):
+    for called in (number, run, fill_listed, row_blocks, count, grow, choose_tile, list_blocks, scatter):
         scope[called.__name__] = compile_call(_copy(called, scope))
     return scope
 
 
-def loop(function, scope, label):
+def loop(function: Callable[..., None], scope: dict[str, Any], label: str) -> Callable[..., None]:
     """A copy of `fill_run` or `fill_strided` over specialized globals; `label` names it apart from all others."""
     copy = _copy(function, scope)
     copy.__qualname__ = f"{function.__name__}-{label}"  # names the file of compiled code
     return copy
 
 
-def _copy(function, scope):
+def _copy(function: Any, scope: dict[str, Any]) -> Any:
     copy = types.FunctionType(function.__code__, scope, function.__name__)
     copy.__module__ = function.__module__
     return copy

@@ -1,24 +1,33 @@
 """An array as the flat run of numbers that the loops write: parts of complex elements apart, adjacent axes merged."""
 
+from __future__ import annotations
+
 import functools
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import DTypeLike, NDArray
+
+    from .._plans.indexing import Block
 
 
 class Target(NamedTuple):
     """Number first + Σ i_d·number_steps[d] goes into flat[at + Σ i_d·out_steps[d]], for every index i below `dims`."""
 
-    flat: np.ndarray
+    flat: NDArray[Any]
     at: int
     first: int
-    dims: np.ndarray
-    number_steps: np.ndarray
-    out_steps: np.ndarray
+    dims: NDArray[np.int64]
+    number_steps: NDArray[np.int64]
+    out_steps: NDArray[np.int64]
 
 
-def as_run(out, block, storage):
+def as_run(out: NDArray[Any], block: Block, storage: np.dtype[Any]) -> NDArray[Any] | None:
     """`out` as the 1-D array of its numbers, when they and the block's are consecutive; else None."""
     if not (out.flags.c_contiguous and out.flags.aligned and is_consecutive(block)):
         return None
@@ -26,7 +35,7 @@ def as_run(out, block, storage):
 
 
 @functools.lru_cache(1024)
-def is_consecutive(block):
+def is_consecutive(block: Block) -> bool:
     """Whether the elements of a block are neighbours in the tensor, in order."""
     if 0 in block.dims:
         return True
@@ -38,7 +47,7 @@ def is_consecutive(block):
     return True
 
 
-def _written_as(storage):
+def _written_as(storage: np.dtype[Any]) -> DTypeLike:
     return np.uint16 if storage.itemsize == 2 else storage  # half types are written as bit patterns
 
 
@@ -49,14 +58,15 @@ class Layout(NamedTuple):
     """
 
     first: int
-    dims: tuple
-    number_steps: tuple
-    out_steps: tuple
+    dims: tuple[int, ...]
+    number_steps: tuple[int, ...]
+    out_steps: tuple[int, ...]
     below: int
     above: int
 
 
-def lay_out(shape, strides, block, storage, parts):
+def lay_out(shape: tuple[int, ...], strides: tuple[int, ...], block: Block, storage: np.dtype[Any],
+            parts: int) -> Layout | None:
     """The `Layout` of `block` in an array of the block's dims whose elements are `parts` `storage` numbers each.
 
     Returns None where the strides (in bytes) are not whole numbers, as in a field of packed records.
@@ -73,23 +83,41 @@ def lay_out(shape, strides, block, storage, parts):
                   sum(r for r in reach if r > 0))
 
 
-def target(out, block, storage):
-    """Lay out `block` for `out`, an array of the block's dims; None where no aligned numbers can be written."""
-    parts = out.dtype.itemsize // storage.itemsize
-    layout = lay_out(out.shape, out.strides, block, storage, parts) if out.flags.aligned else None
+def target(out: NDArray[Any], block: Block, storage: np.dtype[Any]) -> Target | None:
+    """Lay out `block` for `out`, an array of the block's dims; None where no aligned numbers can be written.
+
+    The axes are as the loops want them: at least two, with number steps that are positive, descend and end with 1.
+    """
+    if not out.flags.aligned:
+        return None
+    out, block = _ascending(out, block)
+    layout = lay_out(out.shape, out.strides, block, storage, out.dtype.itemsize // storage.itemsize)
     if layout is None:
         return None
     # numba's array is made to begin at the lowest address: all positions in it are then >= 0
     corner = out[(*(slice(-1, None) if stride < 0 else slice(0, 1) for stride in out.strides), ...)]
     flat = as_strided(corner.reshape(-1).view(_written_as(storage)), (layout.below + layout.above + 1,),
                       (storage.itemsize,))
-    return Target(flat, layout.below, layout.first,
-                  *(np.array(row, np.int64) for row in (layout.dims, layout.number_steps, layout.out_steps)))
+    axes = list(zip(layout.dims, layout.number_steps, layout.out_steps, strict=True))
+    if axes[-1][1] != 1:
+        axes.append((1, 1, len(flat)))  # rows of one number
+    if len(axes) == 1:
+        axes.insert(0, (1, 1, len(flat)))  # one row
+    return Target(flat, layout.below, layout.first, *np.array(axes, np.int64).T.copy())
 
 
-def _merge(dims, steps, out_steps):
+def _ascending(out: NDArray[Any], block: Block) -> tuple[NDArray[Any], Block]:
+    """The same with each axis turned round along which the numbers descend."""
+    if all(step >= 0 for step in block.steps):
+        return out, block
+    start = block.start + sum((dim - 1) * step for dim, step in zip(block.dims, block.steps, strict=True) if step < 0)
+    turned = out[tuple(slice(None, None, -1 if step < 0 else 1) for step in block.steps)]
+    return turned, block._replace(start=start, steps=tuple(map(abs, block.steps)))
+
+
+def _merge(dims: Iterable[int], steps: Iterable[int], out_steps: Iterable[int]) -> list[tuple[int, int, int]]:
     """Drop axes of size 1 and join neighbours that one step walks through, in the numbering and in memory."""
-    merged = []
+    merged: list[tuple[int, int, int]] = []
     for dim, step, out_step in zip(dims, steps, out_steps, strict=True):
         if dim == 1:
             continue
