@@ -13,6 +13,7 @@ from ._errors import FaninMemoryError as FaninMemoryError
 from ._errors import FaninRuntimeError as FaninRuntimeError
 from ._errors import FaninTypeError as FaninTypeError
 from ._errors import FaninValueError as FaninValueError
+from ._errors import FaninWarning as FaninWarning
 from ._initializers import Blocks as Blocks
 from ._initializers import Constant as Constant
 from ._initializers import DeltaOrthogonal as DeltaOrthogonal
@@ -26,6 +27,7 @@ from ._initializers import Sparse as Sparse
 from ._initializers import TruncatedNormal as TruncatedNormal
 from ._initializers import Uniform as Uniform
 from ._initializers import VarianceScaling as VarianceScaling
+from ._initializers.data import rebuild as _rebuild  # noqa: F401  # by this name pickles find it
 from ._kernels.samplers import sampler as sampler
 from ._plans.plan import Plan as Plan
 from ._plans.spec import TensorSpec as TensorSpec
@@ -33,6 +35,9 @@ from ._seeding import STREAM_VERSION as STREAM_VERSION
 from ._seeding import Stream as Stream
 from ._seeding import seed as seed
 from ._version import __version__ as __version__
+
+for _public in (Initializer, *Initializer.__subclasses__(), Stream, TensorSpec):
+    _public.__module__ = __name__  # so that pickles hold, wherever the files lie
 
 if _TYPE_CHECKING:
     from . import checkpoint as checkpoint

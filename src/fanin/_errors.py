@@ -43,6 +43,10 @@ class FaninImportError(FaninRuntimeError, ImportError):
     """An optional package that the call needs is not installed."""
 
 
+class FaninWarning(UserWarning):
+    """Something that may not be what was meant, and keeps nothing from working."""
+
+
 class FaninKeyError(FaninError, KeyError):
     """A name that nothing is registered under."""
 
@@ -50,13 +54,28 @@ class FaninKeyError(FaninError, KeyError):
         return self.args[0]  # KeyError would print the message's repr, in quotes
 
 
-for _exported in (FaninError, *FaninError.__subclasses__(), FaninImportError):
+for _exported in (FaninError, *FaninError.__subclasses__(), FaninImportError, FaninWarning):
     _exported.__module__ = "fanin"  # where users catch them, and what a traceback should show
 
 
 def missing_dependency(feature: str, package: str, extra: str) -> FaninImportError:
     """The error for an optional package that is not installed; `extra` of fanin's installs it."""
     return FaninImportError(f"{feature} needs {package}, which is not installed: pip install 'fanin[{extra}]'")
+
+
+def shown(value: object, at_most: int = 200) -> str:
+    """A value's repr for a message: cut where it is long, and in words where Python makes none.
+
+    >>> shown("x" * 300, at_most=10), shown(10**5000)
+    ("'xxxxxxxx…", 'an int of 16610 bits')
+    """
+    if isinstance(value, int) and value.bit_length() > 1000:
+        return f"an int of {value.bit_length()} bits"
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested too deep, or with an integer of more than 4300 digits inside
+        return f"a {type(value).__name__} that is too large to print"
+    return text if len(text) <= at_most else text[:at_most - 1] + "…"
 
 
 def listed(names: Iterable[object], at_most: int = 20) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from ._checks import integer
-from ._errors import FaninTypeError, FaninValueError
+from ._errors import FaninTypeError, FaninValueError, shown
 
 STREAM_VERSION = 1
 
@@ -25,11 +26,11 @@ class Key(NamedTuple):
     stream: int
 
     @property
-    def words(self):
+    def words(self) -> tuple[int, int, int, int]:
         """Key words low and high, then the counter's stream words low and high."""
         return (self.seed & 0xFFFFFFFF, self.seed >> 32, self.stream & 0xFFFFFFFF, self.stream >> 32)
 
-    def within(self, path):
+    def within(self, path: Iterable[int]) -> Key:
         """The key of a block that is drawn as a tensor of its own; `path` has its number, inside nested ones each."""
         return self._replace(stream=functools.reduce(block_stream, path, self.stream))
 
@@ -61,21 +62,24 @@ def block_stream(stream: int, block: int) -> int:
     return int.from_bytes(hashlib.blake2b(words, digest_size=8).digest(), "little") | 1 << 63
 
 
-def check_seed(seed):
+def check_seed(seed: Any) -> int:
     """An int seed in [0, 2**64)."""
     seed = integer("seed", seed)
     if not 0 <= seed < 2**64:
-        raise FaninValueError(f"`seed` must be in [0, 2**64) (got {seed})")
+        raise FaninValueError(f"`seed` must be in [0, 2**64) (got {shown(seed)})")
     return seed
 
 
-def check_name(name):
+def check_name(name: Any) -> str | None:
+    """A parameter's name, or None."""
     if name is not None and not isinstance(name, str):
-        raise FaninTypeError(f"`name` must be a string or None (got {name!r}, a {type(name).__name__})")
+        raise FaninTypeError(f"`name` must be a string or None (got {shown(name)}, a {type(name).__name__})")
     try:
-        name is None or name.encode()
+        if name is not None:
+            name.encode()
     except UnicodeEncodeError:
-        raise FaninValueError(f"`name` must be valid Unicode text, which has a UTF-8 form (got {name!r})") from None
+        raise FaninValueError(f"`name` must be valid Unicode text, which has a UTF-8 form (got {shown(name)})") \
+            from None
     return name
 
 
@@ -107,7 +111,7 @@ class Stream:
         self._seed = check_seed(seed)
         self._position = integer("position", position, minimum=0)
         if self._position >= 2**63:
-            raise FaninValueError(f"`position` must be in [0, 2**63) (got {position})")
+            raise FaninValueError(f"`position` must be in [0, 2**63) (got {shown(position)})")
 
     @property
     def seed(self) -> int:
@@ -126,28 +130,29 @@ class Stream:
             self._position = taken + 1
         return taken
 
-    def _reset(self, seed):
+    def _reset(self, seed: int) -> None:
         with _lock:
             self._seed, self._position = seed, 0
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[Stream], tuple[int, int]]:
         with _lock:
             return Stream, (self._seed, self._position)
 
-    def __eq__(self, other):
-        return (self._seed, self._position) == (other._seed, other._position) if isinstance(other, Stream) \
-            else NotImplemented
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Stream):
+            return NotImplemented
+        return (self._seed, self._position) == (other._seed, other._position)
 
     __hash__ = None  # type: ignore[assignment]  # a stream changes with every use
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Stream({self._seed}, position={self._position})"
 
 
-_default = None
+_default: Stream | None = None
 
 
-def default_stream():
+def default_stream() -> Stream:
     """The stream of calls without a seed: seeded from the operating system unless `seed` was called."""
     global _default
     if _default is None:
@@ -176,7 +181,7 @@ def seed(value: int) -> None:
     default_stream()._reset(check_seed(value))
 
 
-def check_source(source):
+def check_source(source: Any) -> int | Stream:
     """A `seed` argument: an int in [0, 2**64), a Stream, or None, which is the default stream."""
     if source is None:
         return default_stream()
@@ -185,11 +190,11 @@ def check_source(source):
     try:
         return check_seed(source)
     except FaninTypeError:
-        raise FaninTypeError(f"`seed` must be an int in [0, 2**64), a Stream or None (got {source!r}, a "
+        raise FaninTypeError(f"`seed` must be an int in [0, 2**64), a Stream or None (got {shown(source)}, a "
                              f"{type(source).__name__})") from None
 
 
-def take_key(source, name):
+def take_key(source: int | Stream, name: str | None) -> Key:
     """The key of one draw. An unnamed draw on a stream consumes a stream id: call this once all else is checked."""
     if isinstance(source, Stream):
         return Key(source.seed, stream_id(name) if name is not None else source.next())

@@ -10,7 +10,7 @@ from ._backends import check_device
 from ._checks import integer
 from ._drawing import arrays
 from ._drawing.execute import materialize_range
-from ._errors import FaninValueError
+from ._errors import FaninValueError, shown
 from ._kernels.samplers import word
 from ._plans.plan import SamplerPlan
 from ._seeding import STREAM_VERSION as STREAM_VERSION
@@ -19,7 +19,7 @@ from ._seeding import Stream as Stream
 from ._seeding import check_name, check_source, take_key
 from ._seeding import stream_id as stream_id
 
-WORDS = 2**61  # more than any tensor's elements take
+WORDS = 2**63  # as many as the elements of the largest tensor take: two for each part of a complex128 number
 
 if TYPE_CHECKING:
     from ._types import Array, Device, Seed
@@ -33,7 +33,7 @@ def words(seed: Seed | None = None, name: str | None = None, start: int = 0, cou
         seed: an int in [0, 2**64), a `Stream` (an unnamed use takes its next stream id), or None, the default stream.
         name: the parameter's name, or None.
         start: the number of the first word; an int >= 0.
-        count: how many; an int >= 0.
+        count: how many; an int >= 0. The last word of the largest tensor has the number 2**63 - 1.
         device: "cpu" by default, "cuda" or "cuda:1", or "reference".
 
     Returns:
@@ -49,7 +49,7 @@ def words(seed: Seed | None = None, name: str | None = None, start: int = 0, cou
     """
     start, count = integer("start", start, minimum=0), integer("count", count, minimum=0)
     if start + count > WORDS:
-        raise FaninValueError(f"`start` + `count` must be at most 2**61 (got {start + count})")
+        raise FaninValueError(f"`start` + `count` must be at most 2**63 (got {shown(start + count)})")
     source, name, device = check_source(seed), check_name(name), check_device(device)
     out, view = arrays.new((count,), np.dtype(np.uint32), device)
     plan = SamplerPlan((WORDS,), view.dtype, word, ())

@@ -1,6 +1,9 @@
 """Arrays of other libraries as views of the same memory, numpy's or a GPU's: what `out=` accepts. And new arrays."""
 
+from __future__ import annotations
+
 import sys
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,6 +11,9 @@ from .._backends import check_device, get_backend, require_cuda
 from .._backends.tasks import DeviceView
 from .._dtypes import as_dtype, bfloat16, is_known
 from .._errors import FaninError, FaninMemoryError, FaninTypeError, FaninValueError
+
+if TYPE_CHECKING:
+    from .._types import Array
 
 ACCEPTED = ("a numpy array, a torch tensor, a CuPy or numba array, or an array with DLPack, __array_interface__ or "
             "__cuda_array_interface__")
@@ -116,6 +122,27 @@ def _torch_device_view(tensor, torch):
     return DeviceView(tensor.data_ptr(), tuple(tensor.shape), tuple(stride * size for stride in tensor.stride()),
                       dtype, f"cuda:{tensor.device.index}",
                       torch.cuda.current_stream(tensor.device).cuda_stream, owner=tensor)
+
+
+def as_numpy(name: str, value: Any) -> Array:
+    """The values of an array of any library, or of nested lists, as a numpy array: perhaps the same memory.
+
+    Raises:
+        FaninTypeError: a tensor that has no values, or none that numpy can hold.
+    """
+    torch = sys.modules.get("torch")
+    try:
+        if torch is not None and isinstance(value, torch.Tensor):
+            plain = value.detach().cpu().resolve_conj().resolve_neg()
+            if plain.dtype is torch.bfloat16:
+                return plain.contiguous().view(torch.uint16).numpy().view(bfloat16())
+            return plain.numpy()
+        if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+            return np.from_dlpack(value, device="cpu")
+    except (BufferError, NotImplementedError, RuntimeError, TypeError) as error:
+        raise FaninTypeError(f"`{name}` must be an array whose values numpy can hold (got a {type(value).__name__}: "
+                             f"{error})") from None
+    return np.asarray(value)
 
 
 def place(device, view):

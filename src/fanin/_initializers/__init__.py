@@ -15,9 +15,10 @@ from .sparse import Sparse as Sparse
 from .uniform import Uniform as Uniform
 from .variance_scaling import VarianceScaling as VarianceScaling
 
-for _name, _class in {
+_BUILT_IN: dict[str, type[Initializer]] = {
     "constant": Constant, "uniform": Uniform, "normal": Normal, "truncated_normal": TruncatedNormal,
     "variance_scaling": VarianceScaling, "orthogonal": Orthogonal, "delta_orthogonal": DeltaOrthogonal, "dirac": Dirac,
     "sparse": Sparse, "eye": Eye, "blocks": Blocks,
-}.items():
+}
+for _name, _class in _BUILT_IN.items():
     _schemes.add(_name, _class)

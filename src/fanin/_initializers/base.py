@@ -1,33 +1,40 @@
-"""`Initializer`: what every scheme is. A scheme writes `__init__` and `plan`; everything else is here, and final."""
+"""`Initializer`: what every scheme is. A scheme writes `__init__` and `plan`; everything else is final."""
 
 from __future__ import annotations
 
 import abc
-import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .._backends import check_device
 from .._checks import shape as check_shape
 from .._drawing import arrays as _arrays
 from .._drawing.execute import materialize
 from .._dtypes import as_dtype
-from .._errors import FaninAttributeError, FaninTypeError, FaninValueError
+from .._errors import FaninTypeError, FaninValueError
 from .._plans import indexing
 from .._plans.spec import TensorSpec
 from .._seeding import check_name, check_source, take_key
-from . import codec, parameters
-from . import schemes as _schemes
+from .data import Scheme
+from .parameters import TAKEN
 
 if TYPE_CHECKING:
-    from typing import Self
+    import numpy as np
+    from typing_extensions import override as override
 
-    from .._types import Device, DType, Index, Seed, Shape
+    from .._plans.plan import Plan
+    from .._types import Array, Device, Dims, DType, Index, Seed, Shape
+else:
+    def override(method: Callable[..., Any]) -> Callable[..., Any]:
+        """Mark a method for type checkers; importing typing_extensions for it would take 10 ms."""
+        return method
+
+T = TypeVar("T")
 
 PLANS_KEPT = 256  # per scheme: a model has fewer different shapes, and a loop over shapes must not fill the memory
 
 
-class Initializer(abc.ABC):
+class Initializer(Scheme):
     """A scheme: what to draw, for any shape and dtype, on any device, whole or in part, always with the same bits.
 
     A subclass stores its constructor's arguments under their own names and says in `plan` what to draw. It is then
@@ -46,8 +53,16 @@ class Initializer(abc.ABC):
     """
 
     @abc.abstractmethod
-    def plan(self, spec: TensorSpec) -> Any:
+    def plan(self, spec: TensorSpec) -> Plan:
         """What to draw for a `TensorSpec`: the result of `spec.draw(...)`, or of another scheme's `plan(spec)`."""
+
+    @overload
+    def __call__(self, shape: Shape, dtype: DType | None = None, device: Device | None = None, *,
+                 seed: Seed | None = None, name: str | None = None, out: None = None) -> Array: ...
+
+    @overload
+    def __call__(self, shape: Shape, dtype: DType | None = None, device: Device | None = None, *,
+                 seed: Seed | None = None, name: str | None = None, out: T) -> T: ...
 
     def __call__(self, shape: Shape, dtype: DType | None = None, device: Device | None = None, *,
                  seed: Seed | None = None, name: str | None = None, out: Any = None) -> Any:
@@ -78,6 +93,14 @@ class Initializer(abc.ABC):
         """
         return self._draw(shape, None, dtype, device, seed, name, out)
 
+    @overload
+    def shard(self, shape: Shape, index: Index, dtype: DType | None = None, device: Device | None = None, *,
+              seed: Seed | None = None, name: str | None = None, out: None = None) -> Array: ...
+
+    @overload
+    def shard(self, shape: Shape, index: Index, dtype: DType | None = None, device: Device | None = None, *,
+              seed: Seed | None = None, name: str | None = None, out: T) -> T: ...
+
     def shard(self, shape: Shape, index: Index, dtype: DType | None = None, device: Device | None = None, *,
               seed: Seed | None = None, name: str | None = None, out: Any = None) -> Any:
         """Draw only `[index]` of the tensor of this shape: the same bits, in memory for that block.
@@ -101,7 +124,7 @@ class Initializer(abc.ABC):
         """
         return self._draw(shape, (index,), dtype, device, seed, name, out)
 
-    def describe(self, shape: Shape, dtype: DType = "float32") -> Any:
+    def describe(self, shape: Shape, dtype: DType = "float32") -> Plan:
         """The plan behind a draw: sampler, mean and std of the values, fans. Printable, comparable, nothing is drawn.
 
         >>> from fanin import Registry
@@ -111,7 +134,8 @@ class Initializer(abc.ABC):
         spec = TensorSpec(shape, dtype)
         return self._plan(spec.shape, spec.dtype)
 
-    def _draw(self, shape, index, dtype, device, seed, name, out):
+    def _draw(self, shape: Shape, index: tuple[Index] | None, dtype: DType | None, device: Device | None,
+              seed: Seed | None, name: str | None, out: Any) -> Any:
         # All that can be wrong is found before memory is allocated, a stream id is taken, or a byte is written.
         view = written = None
         if out is not None:
@@ -119,17 +143,17 @@ class Initializer(abc.ABC):
             if dtype is not None and as_dtype(dtype) != view.dtype:
                 raise FaninTypeError(f"`dtype` must be that of `out`, {view.dtype.name}, or None (got {dtype!r})")
             dtype = view.dtype
-        shape, dtype = check_shape(shape), as_dtype("float32" if dtype is None else dtype)
+        dims, dtype = check_shape(shape), as_dtype("float32" if dtype is None else dtype)
         if view is None:
             device = check_device(device)
         else:
             device = view.device if device is None else _arrays.place(device, view)  # numpy's is "cpu"
         source, name = check_source(seed), check_name(name)
-        axes = indexing.whole(shape) if index is None else indexing.parse(index[0], shape)
-        result = shape if index is None else indexing.result_shape(axes)
+        axes = indexing.whole(dims) if index is None else indexing.parse(index[0], dims)
+        result = dims if index is None else indexing.result_shape(axes)
         if view is not None and view.shape != result:
             raise FaninValueError(f"`out` must have the shape of what is drawn, {result} (got {view.shape})")
-        plan = self._plan(shape, dtype)
+        plan = self._plan(dims, dtype)
         if view is None and device == "cpu":
             view = out = _arrays.empty(result, dtype)
         elif view is None:
@@ -139,8 +163,8 @@ class Initializer(abc.ABC):
             written()
         return out
 
-    def _plan(self, shape, dtype):
-        plans = self.__dict__.get("_plans")
+    def _plan(self, shape: Dims, dtype: np.dtype[Any]) -> Plan:
+        plans = self._plans
         if plans is None or len(plans) > PLANS_KEPT:
             plans = self.__dict__["_plans"] = {}
         plan = plans.get((shape, dtype))
@@ -155,115 +179,5 @@ class Initializer(abc.ABC):
             plans[shape, dtype] = plan
         return plan
 
-    # -- a scheme as data -----------------------------------------------------------------------------------------
 
-    def get_config(self) -> dict[str, Any]:
-        """A flat dict that JSON can hold: the scheme's name, the config's version, every constructor parameter.
-
-        >>> from fanin import Normal
-        >>> Normal(std=0.02).get_config()
-        {'scheme': 'normal', 'version': 1, 'mean': 0.0, 'std': 0.02}
-        """
-        return {"scheme": _schemes.name_of(type(self)), "version": codec.VERSION,
-                **{name: codec.encode(name, value) for name, value in parameters.values(self).items()}}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """The scheme that a config describes. Missing parameters take their defaults; no code in a config is run.
-
-        Args:
-            config: what `get_config` returned, also after a trip through JSON, YAML or OmegaConf.
-
-        Raises:
-            FaninKeyError: the scheme is not registered.
-            FaninValueError: a parameter that the scheme does not have, or a config of a newer version.
-
-        >>> from fanin import Initializer
-        >>> Initializer.from_config({"scheme": "normal", "version": 1, "std": 0.02})
-        Normal(mean=0.0, std=0.02)
-        """
-        if not isinstance(config, Mapping):
-            raise FaninTypeError(f"`config` must be a dict (got {config!r}, a {type(config).__name__})")
-        given = {name: value for name, value in config.items() if name not in ("scheme", "version")}
-        found = cls
-        if cls is Initializer or config.get("scheme", _schemes.name_of(cls)) != _schemes.name_of(cls):
-            found = _schemes.require(config.get("scheme"))
-        if not issubclass(found, cls):
-            raise FaninValueError(f"`config` must describe a {cls.__name__} (got the scheme {config['scheme']!r})")
-        version = config.get("version", codec.VERSION)
-        if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= codec.VERSION:
-            raise FaninValueError(f"`version` of a config must be {codec.VERSION} or older (got {version!r}): a "
-                                  "newer fanin wrote it, upgrade to read it")
-        known = parameters.defaults(found)
-        unknown = [name for name in given if name not in known]
-        if unknown:
-            raise FaninValueError(f"`config` must hold only parameters of {_schemes.name_of(found)}, which are "
-                                  f"{', '.join(known) or 'none'} (got {', '.join(map(repr, unknown))})")
-        missing = [name for name, default in known.items() if default is parameters.REQUIRED and name not in given]
-        if missing:
-            raise FaninValueError(f"`config` must hold {', '.join(map(repr, missing))}, for which "
-                                  f"{_schemes.name_of(found)} has no default (got {config!r:.200})")
-        annotations = getattr(found.__init__, "__annotations__", {})
-        return found(**{
-            name: codec.decode(name, value, Initializer.from_config,
-                                 "complex" in str(annotations.get(name)) or isinstance(known[name], complex))
-            for name, value in given.items()})
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source, handler):
-        from . import pydantic as _pydantic  # only if pydantic asks
-
-        return _pydantic.core_schema(cls)
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema, handler):
-        from . import pydantic as _pydantic
-
-        return _pydantic.json_schema(cls, handler.mode)
-
-    def replace(self, **changes: Any) -> Self:
-        """A copy with some parameters changed.
-
-        >>> from fanin import Normal
-        >>> Normal(std=0.02).replace(mean=1.0)
-        Normal(mean=1.0, std=0.02)
-        """
-        kept = parameters.values(self)
-        unknown = [name for name in changes if name not in kept]
-        if unknown:
-            raise FaninTypeError(f"`replace` takes parameters of {type(self).__name__}, which are "
-                                 f"{', '.join(kept) or 'none'} (got {', '.join(map(repr, unknown))})")
-        return type(self)(**(kept | changes))
-
-    def _value(self):
-        # The config as text: compares NaN equal to itself, and arrays by dtype, shape and values.
-        return json.dumps(self.get_config(), sort_keys=True)
-
-    def __eq__(self, other):
-        return self is other or self._value() == other._value() if type(other) is type(self) else NotImplemented
-
-    def __hash__(self):
-        return hash((type(self), self._value()))
-
-    def __repr__(self):
-        arguments = (f"{name}={codec.expression(value)}" for name, value in parameters.values(self).items())
-        return f"{type(self).__name__}({', '.join(arguments)})"
-
-    def __setattr__(self, name, value):
-        if name in self.__dict__:
-            raise FaninAttributeError(f"`{name}` of a {type(self).__name__} can be set only once, by its constructor: "
-                                      f"use replace({name}=...) to make another")
-        object.__setattr__(self, name, value)
-
-    def __delattr__(self, name):
-        raise FaninAttributeError(f"`{name}` of a {type(self).__name__} can't be deleted: schemes are immutable")
-
-    def __reduce__(self):
-        # The class by name and the parameters: survives a parameter added later, and holds no compiled function.
-        return _rebuild, (type(self), {"version": codec.VERSION, **parameters.values(self)})
-
-
-def _rebuild(cls, config):
-    """Unpickle. Classes, also those of parameters, are found by their qualified names: unregistered ones work too."""
-    config = {name: value if name == "version" else codec.Decoded(value) for name, value in config.items()}
-    return cls.from_config({**config, "scheme": _schemes.name_of(cls)})
+TAKEN.update(dir(Initializer))

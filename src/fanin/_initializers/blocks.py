@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
+from .._checks import MAX_ELEMENTS, MAX_RANK, integer
 from .._checks import axis as check_axis
-from .._checks import integer
 from .._errors import FaninError, FaninTypeError, FaninValueError
 from .base import Initializer
 from .registry import Registry
+
+if TYPE_CHECKING:
+    from .._plans.plan import Plan
+    from .._plans.spec import TensorSpec
+    from .._types import Dims
 
 
 class Blocks(Initializer):
@@ -49,10 +56,11 @@ class Blocks(Initializer):
     def __init__(self, inits: Sequence[Initializer | str | Mapping[str, Any]], axis: int = 0,
                  sizes: Sequence[int] | None = None) -> None:
         self.inits = _schemes(inits)
-        self.axis = integer("axis", axis)
+        self.axis = integer("axis", axis, -MAX_RANK, MAX_RANK - 1)
         self.sizes = None if sizes is None else _sizes(sizes, len(self.inits))
 
-    def plan(self, spec):
+    @override
+    def plan(self, spec: TensorSpec) -> Plan:
         if spec.ndim == 0:
             raise FaninValueError("`shape` must have at least 1 dimension for Blocks (got ())")
         axis = check_axis(self.axis, spec.ndim)
@@ -64,7 +72,7 @@ class Blocks(Initializer):
                 raise type(error)(f"block {number} of `inits`: {error}") from None
         return spec.blocks(axis, plans)
 
-    def _lengths(self, shape, axis):
+    def _lengths(self, shape: Dims, axis: int) -> list[int]:
         sizes, dim = self.sizes or (1,) * len(self.inits), shape[axis]
         if -1 in sizes:
             left = dim - (sum(sizes) + 1)
@@ -79,7 +87,7 @@ class Blocks(Initializer):
         return [unit * size for size in sizes]
 
 
-def _schemes(inits):
+def _schemes(inits: Any) -> tuple[Initializer, ...]:
     if isinstance(inits, (str, bytes, Mapping, Initializer)) or not hasattr(inits, "__iter__"):
         raise FaninTypeError(f"`inits` must be a list of schemes (got {inits!r:.100}, a {type(inits).__name__})")
     schemes = []
@@ -93,10 +101,10 @@ def _schemes(inits):
     return tuple(schemes)
 
 
-def _sizes(sizes, count):
+def _sizes(sizes: Any, count: int) -> tuple[int, ...]:
     if isinstance(sizes, (str, bytes)) or not hasattr(sizes, "__iter__"):
         raise FaninTypeError(f"`sizes` must be a list of ints or None (got {sizes!r})")
-    sizes = tuple(integer("sizes", size, minimum=-1) for size in sizes)
+    sizes = tuple(integer("sizes", size, -1, MAX_ELEMENTS) for size in sizes)
     if len(sizes) != count:
         raise FaninValueError(f"`sizes` must have an int for each of the {count} `inits` (got {list(sizes)})")
     if sizes.count(-1) > 1:

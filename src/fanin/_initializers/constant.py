@@ -6,24 +6,26 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from typing_extensions import override
 
+from .._drawing.arrays import as_numpy
 from .._dtypes import COMPLEX, FLOATING, WHOLE
-from .._errors import FaninTypeError, FaninValueError
+from .._errors import FaninError, FaninTypeError, FaninValueError, shown
 from .._plans.plan import ArrayPlan
 from .._plans.spec import cast
 from .base import Initializer
-from .codec import encode
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from .._plans.plan import Plan
+    from .._plans.spec import TensorSpec
 
 
 class Constant(Initializer):
     """Every element is `value`.
 
     Args:
-        value: a bool, int, float or complex number, or an array that broadcasts to the shape. NaN and infinities are
-            kept as they are.
+        value: a bool, int, float or complex number, or an array that broadcasts to the shape: nested lists, numpy's,
+            torch's (a Parameter too), or one with DLPack. It is copied. NaN and infinities are kept as they are.
 
     Any dtype, integers and bool too, and any shape.
 
@@ -43,10 +45,11 @@ class Constant(Initializer):
     """
 
     # a command line's parser takes the first type that fits: a 3 must stay an int, and [1, 2] a list
-    def __init__(self, value: bool | int | float | complex | Sequence[Any] | npt.NDArray[Any] = 0.0) -> None:
+    def __init__(self, value: bool | int | float | complex | Sequence[Any] | np.ndarray[Any, Any] = 0.0) -> None:
         self.value = _number_or_array(value)
 
-    def plan(self, spec):
+    @override
+    def plan(self, spec: TensorSpec) -> Plan:
         if not isinstance(self.value, np.ndarray):
             if self.value != self.value:  # NaN has neither mean nor std, and would make equal plans unequal
                 return spec.fill(self.value, std=None)
@@ -57,36 +60,21 @@ class Constant(Initializer):
             raise FaninValueError(f"`value` must broadcast to the shape {spec.shape} (got an array of shape "
                                   f"{self.value.shape})")
         cast(self.value, spec.dtype)  # refuses values that the dtype can't hold
-        return ArrayPlan(spec.shape, spec.dtype, Array(self.value))
+        return ArrayPlan(spec.shape, spec.dtype, self)
 
 
-class Array:
-    """An array that is compared and hashed by value, as a plan's fields are."""
-
-    def __init__(self, value):
-        self.value = value
-        self._text = str(encode("value", value))
-
-    def __eq__(self, other):
-        return isinstance(other, Array) and self._text == other._text
-
-    def __hash__(self):
-        return hash(self._text)
-
-
-def _number_or_array(value):
+def _number_or_array(value: Any) -> Any:
     if isinstance(value, (bool, int, float, complex)) and not isinstance(value, np.generic):
         if isinstance(value, int) and not -(2**63) <= value < 2**64:
-            raise FaninValueError(f"`value` must fit into 64 bits (got {value})")
+            raise FaninValueError(f"`value` must fit into 64 bits (got {shown(value)})")
         return value
     try:
-        array = np.array(value)  # a copy: the caller's array may change later
-    except ValueError as error:
+        array = as_numpy("value", value)
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, FaninError):
+            raise
         raise FaninTypeError(f"`value` must be a number or an array of numbers: {error}") from None
     if array.dtype.name not in FLOATING + COMPLEX + WHOLE:
-        raise FaninTypeError(f"`value` must be a number or an array of numbers (got {value!r:.100}, a "
+        raise FaninTypeError(f"`value` must be a number or an array of numbers (got {shown(value, 100)}, a "
                              f"{type(value).__name__})")
-    if array.ndim == 0:
-        return array.item()
-    array.flags.writeable = False
-    return array
+    return array.item() if array.ndim == 0 else array

@@ -1,11 +1,20 @@
 """Convolutions that pass their input through."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
 
 from .._errors import FaninValueError
 from .._kernels.masks import dirac, dirac_params
 from .._plans.fans import check_groups, check_layout, roles
 from .base import Initializer
+
+if TYPE_CHECKING:
+    from .._plans.plan import Plan
+    from .._plans.spec import TensorSpec
 
 
 class Dirac(Initializer):
@@ -38,7 +47,8 @@ class Dirac(Initializer):
         if any(role * self.layout.count(role) not in self.layout for role in "oib"):
             raise FaninValueError(f"`layout` must keep the axes of one role together for Dirac (got {layout!r})")
 
-    def plan(self, spec):
+    @override
+    def plan(self, spec: TensorSpec) -> Plan:
         axes = roles(self.layout, spec.ndim)
         if "*" not in axes:
             raise FaninValueError(f"`shape` must have a kernel axis for Dirac (got {spec.shape} for layout "

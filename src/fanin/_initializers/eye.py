@@ -1,9 +1,19 @@
 """Rectangular identities."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
 from .._checks import finite_number
 from .._errors import FaninValueError
 from .._kernels.masks import diagonal, diagonal_params
 from .base import Initializer
+
+if TYPE_CHECKING:
+    from .._plans.plan import Plan
+    from .._plans.spec import TensorSpec
 
 
 class Eye(Initializer):
@@ -28,7 +38,8 @@ class Eye(Initializer):
     def __init__(self, gain: float | complex = 1.0) -> None:
         self.gain = finite_number("gain", gain)
 
-    def plan(self, spec):
+    @override
+    def plan(self, spec: TensorSpec) -> Plan:
         if spec.ndim != 2:
             raise FaninValueError(f"`shape` must have 2 dimensions for Eye (got {spec.shape}): use Dirac for a "
                                   "convolution")

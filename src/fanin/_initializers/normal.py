@@ -1,8 +1,12 @@
 """Normal numbers, whole and truncated."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
+from typing_extensions import override
 
 from .._checks import choice, finite, nonnegative, real
 from .._dtypes import check_range, largest, largest_at_most, real_type
@@ -12,6 +16,12 @@ from .._kernels.normal import normal
 from .._plans.normal_law import exp, exponential_law
 from .._plans.truncation import truncated_normal
 from .base import Initializer
+
+if TYPE_CHECKING:
+    from .._plans.plan import Plan, SamplerPlan
+    from .._plans.spec import TensorSpec
+
+Bounds: TypeAlias = Literal["std", "absolute"]
 
 # The farthest that a draw gets from the mean, in std: sqrt(-2 ln(2**-33)) and sqrt(-2 ln(2**-65)).
 FARTHEST = {np.float32: 6.765, np.float64: 9.494}
@@ -45,7 +55,8 @@ class Normal(Initializer):
         self.mean = finite("mean", mean)
         self.std = nonnegative("std", std)
 
-    def plan(self, spec):
+    @override
+    def plan(self, spec: TensorSpec) -> Plan:
         spec.require_floating("Normal")
         return draw_normal(spec, self.mean, self.std)
 
@@ -81,19 +92,20 @@ class TruncatedNormal(Initializer):
     """
 
     def __init__(self, mean: float = 0.0, std: float = 1.0, lower: float = -2.0, upper: float = 2.0,
-                 bounds: str = "std") -> None:
+                 bounds: Bounds = "std") -> None:
         self.mean = finite("mean", mean)
         self.std = nonnegative("std", std)
         self.lower = real("lower", lower)
         self.upper = real("upper", upper)
-        self.bounds = choice("bounds", bounds, ("std", "absolute"))
+        self.bounds = choice("bounds", bounds, get_args(Bounds))
         if not self.lower <= self.upper:
             raise FaninValueError(f"`lower` must be <= `upper` (got lower={self.lower!r}, upper={self.upper!r})")
         if self.lower == math.inf or self.upper == -math.inf:
             raise FaninValueError(f"`lower` and `upper` must leave room for values (got lower={self.lower!r}, "
                                   f"upper={self.upper!r})")
 
-    def plan(self, spec):
+    @override
+    def plan(self, spec: TensorSpec) -> Plan:
         spec.require_floating("TruncatedNormal")
         if self.bounds == "std":
             cut = self.lower, self.upper
@@ -105,7 +117,7 @@ class TruncatedNormal(Initializer):
             return self._complex(spec, lower, upper)
         return draw_truncated_normal(spec, self.mean, self.std, lower, upper, cut)
 
-    def _complex(self, spec, lower, upper):
+    def _complex(self, spec: TensorSpec, lower: float, upper: float) -> Plan:
         if self.bounds == "std" and self.lower != -self.upper or \
                 self.bounds == "absolute" and self.mean - lower != upper - self.mean:
             raise FaninValueError("`lower` and `upper` must be symmetric around the mean for a complex dtype, which is "
@@ -118,7 +130,7 @@ class TruncatedNormal(Initializer):
         return draw_truncated_complex(spec, self.mean, self.std, cut)
 
 
-def draw_normal(spec, mean, std):
+def draw_normal(spec: TensorSpec, mean: float, std: float) -> SamplerPlan:
     """A plan for N(mean, std²), real or complex."""
     if std == 0:
         return spec.fill(mean, mean=mean, name="mean")
@@ -129,7 +141,8 @@ def draw_normal(spec, mean, std):
     return spec.draw(normal, mean, std, mean=mean, std=std)
 
 
-def draw_truncated_normal(spec, mean, std, lower, upper, cut=None):
+def draw_truncated_normal(spec: TensorSpec, mean: float, std: float, lower: float, upper: float,
+                          cut: tuple[float, float] | None = None) -> SamplerPlan:
     """A plan for N(mean, std²) on [lower, upper]; `cut` gives the same bounds in std units where those are exact."""
     if std == 0:
         if not lower <= mean <= upper:
@@ -147,7 +160,7 @@ def draw_truncated_normal(spec, mean, std, lower, upper, cut=None):
     return spec.draw(drawn.sampler, *drawn.params, smallest, biggest, mean=drawn.mean, std=drawn.std)
 
 
-def draw_truncated_complex(spec, mean, std, cut):
+def draw_truncated_complex(spec: TensorSpec, mean: float, std: float, cut: float) -> SamplerPlan:
     """A plan for a complex normal cut at |z - mean| = cut·std."""
     if cut == math.inf or std == 0:
         return draw_normal(spec, mean, std)

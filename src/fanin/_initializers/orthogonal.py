@@ -1,13 +1,22 @@
 """Random orthogonal matrices, and convolutions that are orthogonal at their centre."""
 
-import math
+from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from .._checks import MAX_RANK, finite, integer
 from .._checks import axis as check_axis
-from .._checks import finite, integer
 from .._dtypes import check_range
 from .._errors import FaninValueError
 from .._plans.fans import check_layout, roles
 from .base import Initializer
+
+if TYPE_CHECKING:
+    from .._plans.plan import Plan
+    from .._plans.spec import TensorSpec
 
 
 class Orthogonal(Initializer):
@@ -35,6 +44,7 @@ class Orthogonal(Initializer):
     "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", ICLR 2014.
 
     >>> import numpy as np
+from typing_extensions import override
     >>> q = Orthogonal()((64, 256), seed=0, name="w")
     >>> bool(np.abs(q @ q.T - np.eye(64)).max() < 1e-5)
     True
@@ -42,9 +52,10 @@ class Orthogonal(Initializer):
 
     def __init__(self, gain: float = 1.0, axis: int = 0) -> None:
         self.gain = finite("gain", gain)
-        self.axis = integer("axis", axis)
+        self.axis = integer("axis", axis, -MAX_RANK, MAX_RANK - 1)
 
-    def plan(self, spec):
+    @override
+    def plan(self, spec: TensorSpec) -> Plan:
         spec.require_floating("Orthogonal")
         if spec.ndim < 2:
             raise FaninValueError(f"`shape` must have at least 2 dimensions for Orthogonal (got {spec.shape})")
@@ -80,7 +91,8 @@ class DeltaOrthogonal(Initializer):
         if "b" in self.layout or "o" not in self.layout or "i" not in self.layout or "*" not in self.layout:
             raise FaninValueError(f"`layout` must have o, i and * and no b for DeltaOrthogonal (got {layout!r})")
 
-    def plan(self, spec):
+    @override
+    def plan(self, spec: TensorSpec) -> Plan:
         spec.require_floating("DeltaOrthogonal")
         axes = roles(self.layout, spec.ndim)
         if "*" not in axes:
@@ -89,7 +101,7 @@ class DeltaOrthogonal(Initializer):
         return _draw(spec, axes.replace("o", "r").replace("i", "c"), self.gain)
 
 
-def _draw(spec, axes, gain):
+def _draw(spec: TensorSpec, axes: str, gain: float) -> Plan:
     check_range("`gain`: values", -abs(gain), abs(gain), spec.dtype)
     if gain == 0:
         return spec.fill(0.0, mean=0.0)

@@ -8,41 +8,52 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from .._errors import FaninAttributeError, FaninTypeError
+from .kinds import Kind, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .base import Initializer
+    from .data import Scheme
 
 REQUIRED = ...  # stands for the default of a parameter that has none
 
+# What a parameter can't be called, since it is something else in every config or scheme: see also base.py.
+TAKEN = {"scheme", "version"}
+
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-# Class -> its constructor when it was read, and what was read: a decorator may put another in its place.
-_read: weakref.WeakKeyDictionary[type, tuple[Callable[..., Any], dict[str, inspect.Parameter]]]
+_read: weakref.WeakKeyDictionary[Callable[..., Any], dict[str, inspect.Parameter]]  # by constructor
 _read = weakref.WeakKeyDictionary()
 
 
-def signature(cls: type[Initializer]) -> dict[str, inspect.Parameter]:
+def signature(cls: type[Any]) -> dict[str, inspect.Parameter]:
     """The constructor's parameters by name, in order.
 
     Raises:
-        FaninTypeError: one of them can't be passed by name, so no config could have an entry for it.
+        FaninTypeError: one of them can't be passed by name, or has a name that means something else.
     """
     init = cls.__init__
-    if cls not in _read or _read[cls][0] is not init:
-        _read[cls] = init, {} if init is object.__init__ else _parameters(cls)
-    return _read[cls][1]
+    if init is object.__init__:
+        return {}
+    if init not in _read:
+        _read[init] = _parameters(cls)
+    return _read[init]
 
 
-def _parameters(cls: type[Initializer]) -> dict[str, inspect.Parameter]:
-    first, *others = inspect.signature(cls.__init__).parameters.values()
-    if any(parameter.kind not in _BY_NAME for parameter in (*([] if first.kind in _BY_NAME else [first]), *others)):
-        raise FaninTypeError(f"{cls.__name__}.__init__ must name each of its parameters: a config has one entry for "
-                             "each (a decorator keeps the names with functools.wraps)")
-    return {parameter.name: parameter for parameter in others}
+def _parameters(cls: type[Any]) -> dict[str, inspect.Parameter]:
+    parameters = list(inspect.signature(cls.__init__).parameters.values())
+    if parameters and parameters[0].kind is not inspect.Parameter.VAR_POSITIONAL:
+        del parameters[0]  # self
+    for parameter in parameters:
+        if parameter.kind not in _BY_NAME:
+            raise FaninTypeError(f"{cls.__name__}.__init__ must name each of its parameters, for a config has an entry "
+                                 f"for each (got {parameter}): a decorator keeps the names with functools.wraps")
+        if parameter.name in TAKEN:
+            raise FaninTypeError(f"{cls.__name__}.__init__ must not have a parameter {parameter.name!r}, which every "
+                                 "scheme or its config has already: choose another name")
+    return {parameter.name: parameter for parameter in parameters}
 
 
-def defaults(cls: type[Initializer]) -> dict[str, Any]:
+def defaults(cls: type[Any]) -> dict[str, Any]:
     """The constructor's parameters in order, each with its default, or `REQUIRED` where it has none."""
     made_anew = {field.name: field.default_factory() for field in getattr(cls, "__dataclass_fields__", {}).values()
                  if field.default_factory is not dataclasses.MISSING}
@@ -50,7 +61,7 @@ def defaults(cls: type[Initializer]) -> dict[str, Any]:
             for name, parameter in signature(cls).items()}
 
 
-def values(scheme: Initializer) -> dict[str, Any]:
+def values(scheme: Scheme) -> dict[str, Any]:
     """The parameters that a scheme was made with, in order.
 
     Raises:
@@ -61,3 +72,9 @@ def values(scheme: Initializer) -> dict[str, Any]:
     except AttributeError as error:
         raise FaninAttributeError(f"{type(scheme).__name__}.__init__ must store each argument under its own name: "
                                   f"{error}") from None
+
+
+def kind(cls: type[Any], name: str) -> Kind:
+    """How the values of one of the class's parameters are read from JSON."""
+    written = inspect.unwrap(cls.__init__)
+    return kind_of(signature(cls)[name], getattr(written, "__globals__", {}))

@@ -5,8 +5,11 @@ names follow the family of their spelling: he_*, glorot_* and lecun_* normals ar
 TensorFlow, kaiming_* and xavier_* normals are not, as in torch.
 """
 
+from __future__ import annotations
+
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 from .._checks import finite
 from .._errors import FaninTypeError
@@ -21,20 +24,23 @@ from .sparse import Sparse
 from .uniform import Uniform
 from .variance_scaling import VarianceScaling
 
+Parameters: TypeAlias = Mapping[str, Any]
+Meaning: TypeAlias = str | Callable[[Any, Parameters], dict[str, Any]]
+
 
 class Preset(NamedTuple):
     """A scheme with parameters; which ones the caller must give; how other frameworks spell some of them."""
 
     scheme: type[Initializer]
-    parameters: dict = {}
-    required: tuple = ()
-    spellings: dict = {}  # other spelling -> parameter, or a function of the value -> parameters
+    parameters: dict[str, Any] = {}
+    required: tuple[str, ...] = ()
+    spellings: dict[str, Meaning] = {}  # other spelling -> parameter, or a function of the value -> parameters
 
-    def make(self, name, overrides):
+    def make(self, name: str, overrides: Parameters) -> Initializer:
         """The scheme, with `overrides` under any of their spellings."""
         spellings = SPELLINGS[self.scheme] | self.spellings
         parameters = dict(self.parameters)
-        given = {}
+        given: dict[str, str] = {}
         for key, value in overrides.items():
             meaning = spellings.get(key, key if key in signature(self.scheme) else None)
             if meaning is None:
@@ -56,27 +62,27 @@ class Preset(NamedTuple):
 # -- other spellings of parameters (PEERS.md, section 4) -----------------------------------------------------------
 
 
-def gain_to_scale(gain, parameters):
+def gain_to_scale(gain: Any, parameters: Parameters) -> dict[str, Any]:
     """torch's gain multiplies the std, `scale` the variance."""
     return {"scale": parameters.get("scale", 1.0) * finite("gain", gain) ** 2}
 
 
-def slope_to_scale(slope, _parameters):
+def slope_to_scale(slope: Any, _parameters: Parameters) -> dict[str, Any]:
     """The gain of a leaky rectifier, √(2/(1 + slope²)), as a scale of the variance."""
     return {"scale": 2.0 / (1.0 + finite("slope", slope) ** 2)}
 
 
-def mode(value, _parameters):
+def mode(value: Any, _parameters: Parameters) -> dict[str, Any]:
     """MXNet's, Caffe's and Chainer's words for the mode."""
     words = {"in": "fan_in", "out": "fan_out", "avg": "fan_avg", "average": "fan_avg"}
     return {"mode": words.get(value.lower(), value.lower()) if isinstance(value, str) else value}
 
 
-_STD = {"stddev": "std", "sigma": "std", "loc": "mean"}
-_SLOPES = {"a": slope_to_scale, "slope": slope_to_scale, "negative_slope": slope_to_scale}
-_FACTOR = {"factor": gain_to_scale}
+_STD: dict[str, Meaning] = {"stddev": "std", "sigma": "std", "loc": "mean"}
+_SLOPES: dict[str, Meaning] = {"a": slope_to_scale, "slope": slope_to_scale, "negative_slope": slope_to_scale}
+_FACTOR: dict[str, Meaning] = {"factor": gain_to_scale}
 
-SPELLINGS: dict[type, dict[str, Any]] = {
+SPELLINGS: dict[type, dict[str, Meaning]] = {
     Constant: {"val": "value", "fill_value": "value", "fillValue": "value", "constant": "value"},
     Uniform: {"minval": "low", "min": "low", "a": "low", "maxval": "high", "max": "high", "b": "high"},
     Normal: _STD,
@@ -93,20 +99,21 @@ SPELLINGS: dict[type, dict[str, Any]] = {
 # -- building blocks ----------------------------------------------------------------------------------------------
 
 
-def scaled(scale, mode, distribution, layout="oi*", spellings=None):
+def scaled(scale: float, mode: str, distribution: str, layout: str = "oi*",
+           spellings: dict[str, Meaning] | None = None) -> Preset:
     return Preset(VarianceScaling, {"scale": scale, "mode": mode, "distribution": distribution, "layout": layout},
                   spellings=spellings or {})
 
 
-def he(distribution, layout="oi*"):
+def he(distribution: str, layout: str = "oi*") -> Preset:
     return scaled(2.0, "fan_in", distribution, layout, _SLOPES)
 
 
-def glorot(distribution, layout="oi*"):
+def glorot(distribution: str, layout: str = "oi*") -> Preset:
     return scaled(1.0, "fan_avg", distribution, layout)
 
 
-def lecun(distribution, layout="oi*"):
+def lecun(distribution: str, layout: str = "oi*") -> Preset:
     return scaled(1.0, "fan_in", distribution, layout)
 
 

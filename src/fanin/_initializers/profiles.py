@@ -1,11 +1,13 @@
 """Profiles: what one framework means by its names, with that framework's defaults and layout. Data only."""
 
+from typing import Any
+
 from .constant import Constant
 from .dirac import Dirac
 from .eye import Eye
 from .normal import Normal, TruncatedNormal
 from .orthogonal import DeltaOrthogonal, Orthogonal
-from .presets import Preset, glorot, he, lecun, torch_default
+from .presets import Parameters, Preset, glorot, he, lecun, torch_default
 from .sparse import Sparse
 from .uniform import Uniform
 from .variance_scaling import VarianceScaling
@@ -68,7 +70,7 @@ JAX = {
 }
 
 
-def _keras_distribution(distribution, _parameters):
+def _keras_distribution(distribution: Any, _parameters: Parameters) -> dict[str, Any]:
     """Keras' "normal" is truncated; its plain one is spelled "untruncated_normal"."""
     meant = {"normal": "truncated_normal", "untruncated_normal": "normal"}
     return {"distribution": meant.get(distribution, distribution)}

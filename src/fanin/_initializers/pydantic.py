@@ -6,15 +6,16 @@ from typing import Any
 from .._errors import FaninError
 from . import codec, schemes
 from .base import Initializer
-from .parameters import REQUIRED, defaults
+from .data import Scheme
+from .parameters import REQUIRED, defaults, kind
 from .registry import Registry
 
 
-def core_schema(cls):
+def core_schema(cls: type[Any]) -> Any:
     """Validate from a scheme, a name, a name table or a config; serialize to the config."""
     import pydantic_core  # here, so that the file can be read where pydantic isn't installed
 
-    def validate(value):
+    def validate(value: Any) -> Scheme:
         try:
             bare = isinstance(value, Mapping) and not {"scheme", "name"} & set(value)
             # {"std": 0.02} says enough in a field that takes nothing but a Normal
@@ -26,14 +27,15 @@ def core_schema(cls):
             message = str(error)
         raise pydantic_core.PydanticCustomError("initializer", "{message}", {"message": message})
 
-    def serialize(value):  # a default such as "he_normal", which pydantic doesn't validate, is itself a config
+    def serialize(value: Any) -> Any:
+        # a default such as "he_normal", which pydantic doesn't validate, is itself a config
         return value.get_config() if isinstance(value, Initializer) else value
 
     return pydantic_core.core_schema.no_info_plain_validator_function(
         validate, serialization=pydantic_core.core_schema.plain_serializer_function_ser_schema(serialize))
 
 
-def json_schema(cls, mode):
+def json_schema(cls: type[Any], mode: str) -> dict[str, Any]:
     """What `core_schema` takes (mode "validation"), or gives ("serialization"), as JSON Schema."""
     version = {"const": codec.VERSION}
     config: dict[str, Any]
@@ -41,7 +43,7 @@ def json_schema(cls, mode):
         config = {"type": "object", "properties": {"scheme": {"type": "string"}, "version": version},
                   "required": ["scheme"]}
     else:
-        parameters = {name: {} if default is REQUIRED else {"default": codec.encode(name, default)}
+        parameters = {name: {} if default is REQUIRED else {"default": codec.encode(name, default, kind(cls, name))}
                       for name, default in defaults(cls).items()}
         config = {"type": "object", "additionalProperties": False,
                   "properties": {"scheme": {"const": schemes.name_of(cls)}, "version": version, **parameters},

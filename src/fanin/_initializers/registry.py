@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from .._checks import flag
-from .._errors import FaninKeyError, FaninTypeError, FaninValueError
+from .._errors import FaninKeyError, FaninTypeError, FaninValueError, close_matches, shown
 from . import codec
 from . import parameters as _parameters
 from . import schemes as _schemes
 from .base import Initializer
-from .presets import ALIASES, PRESETS, UNSERVED
+from .kinds import UNKNOWN, Kind
+from .presets import ALIASES, PRESETS, UNSERVED, Preset
 from .profiles import PROFILES
 from .schemes import canonical
 
+if TYPE_CHECKING:
+    from .names import Name, Profile
+
 T = TypeVar("T")
+_Found: TypeAlias = Preset | Initializer | type[Initializer] | None
 
 
 class _Registry:
@@ -30,16 +35,16 @@ class _Registry:
     True
     """
 
-    def __init__(self):
-        self._custom = {}  # canonical name -> (name, class or instance)
-        self._custom_aliases = {}  # name -> its aliases
-        self._bare = _table(PRESETS)
+    def __init__(self) -> None:
+        self._custom: dict[str, tuple[str, Initializer | type[Initializer]]] = {}  # by canonical name
+        self._custom_aliases: dict[str, list[str]] = {}  # name -> its aliases
+        self._bare: dict[str, tuple[str, Preset]] = _table(PRESETS)
         for name, aliases in ALIASES.items():
             self._bare |= {canonical(alias): (name, PRESETS[name]) for alias in aliases}
         self._profiles = {profile: _table(presets) for profile, presets in PROFILES.items()}
         self._unserved = {canonical(name): reason for name, reason in UNSERVED.items()}
 
-    def get(self, name: str | Mapping[str, Any] | Initializer, *, profile: str | None = None,
+    def get(self, name: Name | str | Mapping[str, Any] | Initializer, *, profile: Profile | str | None = None,
             **parameters: Any) -> Initializer:
         """The scheme that a name, a table or a config stands for, with some parameters changed.
 
@@ -79,7 +84,7 @@ class _Registry:
             scheme = Initializer.from_config(name)
             return scheme.replace(**parameters) if parameters else scheme
         if not isinstance(name, str):
-            raise FaninTypeError(f"`name` must be a string, a config or an Initializer (got {name!r:.100}, a "
+            raise FaninTypeError(f"`name` must be a string, a config or an Initializer (got {shown(name, 100)}, a "
                                  f"{type(name).__name__})")
         spelled, found = self._find(name, profile)
         if found is None:
@@ -90,15 +95,22 @@ class _Registry:
             return _construct(found, spelled, parameters)
         return found.make(spelled, parameters)
 
-    def _of_table(self, table, profile, parameters):
-        table = {str(key): codec.decode(key, value, Initializer.from_config) for key, value in table.items()}
+    def _of_table(self, table: Mapping[str, Any], profile: str | None, parameters: dict[str, Any]) -> Initializer:
+        table = {str(key): value for key, value in table.items()}
         name, own = table.pop("name"), table.pop("profile", None)
         if not isinstance(name, str):
             raise FaninTypeError("`name` must be a string in a table of a name and parameters; a config has `scheme` "
-                                 f"(got {name!r})")
+                                 f"(got {shown(name)})")
         if profile is not None and own is not None:
             raise FaninTypeError(f"`profile` must be given once (got {profile!r} and, in the table, {own!r})")
-        return self.get(name, profile=own if profile is None else profile, **(table | parameters))
+        profile = own if profile is None else profile
+        cls = _class_of(self._find(name, profile)[1])
+        try:
+            table = {key: codec.decode(key, value, Initializer.from_config, _kind(cls, key))
+                     for key, value in table.items()}
+        except RecursionError:
+            raise FaninValueError(f"`name` must be nested less deeply (got {shown(table)})") from None
+        return self.get(name, profile=profile, **(table | parameters))
 
     def register(self, name: str, *aliases: str, override: bool = False) -> Callable[[T], T]:
         """Register a scheme under a name: a decorator for an `Initializer` class, or a call with an instance.
@@ -134,23 +146,22 @@ class _Registry:
                 raise FaninValueError(f"`name` must be free (got {each!r}, which is taken): choose another, or pass "
                                       "override=True")
 
-        def decorate(scheme):
-            is_class = isinstance(scheme, type) and issubclass(scheme, Initializer)
-            if not is_class and not isinstance(scheme, Initializer):
-                raise FaninTypeError(f"register takes an Initializer class or instance (got {scheme!r})")
-            if is_class:
-                _parameters.signature(scheme)  # refuses constructors that no config could describe
+        def decorate(given: T) -> T:
+            scheme: Any = given
+            if isinstance(scheme, type) and issubclass(scheme, Initializer):
                 _schemes.add(name, scheme)
+            elif not isinstance(scheme, Initializer):
+                raise FaninTypeError(f"register takes an Initializer class or instance (got {shown(scheme)})")
             for other in [other for other in self._custom_aliases if canonical(other) == canonical(name)]:
                 del self._custom_aliases[other]  # the same name in another spelling, overridden
             self._custom_aliases[name] = list(aliases)
             for each in names:
                 self._custom[canonical(each)] = (name, scheme)
-            return scheme
+            return given
 
         return decorate
 
-    def names(self, profile: str | None = None) -> list[str]:
+    def names(self, profile: Profile | str | None = None) -> list[str]:
         """All names, sorted, without their aliases; with a profile, that framework's."""
         if profile is not None:
             return sorted(spelled for spelled, _ in self._profile(profile).values())
@@ -169,19 +180,19 @@ class _Registry:
         """The names of all profiles, sorted."""
         return sorted(self._profiles)
 
-    def __contains__(self, name):
+    def __contains__(self, name: object) -> bool:
         try:
             return isinstance(name, str) and self._find(name, None)[1] is not None
         except FaninKeyError:
             return False
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self.names())
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Registry of {len(self.names())} names>"
 
-    def _profile(self, profile):
+    def _profile(self, profile: str) -> dict[str, tuple[str, Preset]]:
         if not isinstance(profile, str):
             raise FaninTypeError(f"`profile` must be a string or None (got {profile!r}, a {type(profile).__name__})")
         key = canonical(profile)
@@ -189,10 +200,10 @@ class _Registry:
             raise FaninKeyError(f"`profile` must be one of {', '.join(self.profiles())} (got {profile!r})")
         return self._profiles[key]
 
-    def _is_taken(self, key):
+    def _is_taken(self, key: str) -> bool:
         return key in self._custom or key in self._bare or _schemes.is_known(key)
 
-    def _find(self, name, profile):
+    def _find(self, name: str, profile: str | None) -> tuple[str, _Found]:
         """(name as registered, preset or class or instance), or (name, None)."""
         prefix, colon, rest = name.partition(":")
         if colon:
@@ -208,37 +219,48 @@ class _Registry:
             return self._bare[key]
         return name, _schemes.find(name)
 
-    def _refuse(self, name, profile):
+    def _refuse(self, name: str, profile: str | None) -> NoReturn:
         prefix, colon, rest = name.partition(":")
         if colon:
             name, profile = rest, prefix
         if profile is None and canonical(name) in self._unserved:
             reason = self._unserved[canonical(name)]
             raise FaninKeyError(f"`name` must be one that a scheme serves (got {name!r}: {reason})")
+        problem = _schemes.problem(name) if profile is None else None
+        if problem is not None:
+            raise FaninKeyError(f"`name` must be one that an installed package brings (got {name!r}): {problem}")
         known = {canonical(spelled): spelled for spelled in self.names(profile)}
         if profile is None:
             known |= {canonical(alias): alias for aliases in ALIASES.values() for alias in aliases}
-        import difflib  # only for messages
-
-        close = [known[key] for key in difflib.get_close_matches(canonical(name), known, n=3, cutoff=0.6)]
         where = "" if profile is None else f" of profile {profile!r}"
+        close = [known[key] for key in close_matches(canonical(name), known)]
         hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "Registry.names() lists what is known"
-        raise FaninKeyError(f"`name` must be a registered name{where} (got {name!r}): {hint}")
+        raise FaninKeyError(f"`name` must be a registered name{where} (got {shown(name)}): {hint}")
 
 
-def _table(presets):
+def _table(presets: Mapping[str, Preset]) -> dict[str, tuple[str, Preset]]:
     return {canonical(name): (name, preset) for name, preset in presets.items()}
 
 
-def _construct(cls, name, parameters):
+def _construct(cls: type[Initializer], name: str, parameters: dict[str, Any]) -> Initializer:
     known = _parameters.defaults(cls)
     unknown = [key for key in parameters if key not in known]
     missing = [key for key, default in known.items() if default is _parameters.REQUIRED and key not in parameters]
     if unknown:
-        raise FaninTypeError(f"{name!r} takes the parameters {', '.join(known) or 'none'} (got {unknown[0]!r})")
+        raise FaninTypeError(f"{name!r} takes the parameters {', '.join(known) or 'none'} (got {shown(unknown[0])})")
     if missing:
         raise FaninTypeError(f"{name!r} needs a value for `{missing[0]}`: pass {missing[0]}=...")
     return cls(**parameters)
+
+
+def _class_of(found: _Found) -> type[Initializer] | None:
+    if isinstance(found, Preset):
+        return found.scheme
+    return found if found is None or isinstance(found, type) else type(found)
+
+
+def _kind(cls: type[Initializer] | None, name: str) -> Kind:
+    return _parameters.kind(cls, name) if cls is not None and name in _parameters.signature(cls) else UNKNOWN
 
 
 Registry = _Registry()

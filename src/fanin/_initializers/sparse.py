@@ -1,13 +1,22 @@
 """Matrices with a fixed number of zeros in each column."""
 
-import math
+from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from .._checks import MAX_RANK, fraction, integer, nonnegative
 from .._checks import axis as check_axis
-from .._checks import fraction, integer, nonnegative
 from .._errors import FaninValueError
 from .._kernels.masks import kept, kept_params
 from .base import Initializer
 from .normal import draw_normal
+
+if TYPE_CHECKING:
+    from .._plans.plan import Plan
+    from .._plans.spec import TensorSpec
 
 
 class Sparse(Initializer):
@@ -39,9 +48,10 @@ class Sparse(Initializer):
     def __init__(self, sparsity: float, std: float = 0.01, axis: int = 0) -> None:
         self.sparsity = fraction("sparsity", sparsity)
         self.std = nonnegative("std", std)
-        self.axis = integer("axis", axis)
+        self.axis = integer("axis", axis, -MAX_RANK, MAX_RANK - 1)
 
-    def plan(self, spec):
+    @override
+    def plan(self, spec: TensorSpec) -> Plan:
         spec.require_floating("Sparse")
         if spec.ndim == 0:
             raise FaninValueError("`shape` must have at least 1 dimension for Sparse (got ())")

@@ -1,8 +1,12 @@
 """Uniform numbers on an interval, or on a disk."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from .._checks import finite
 from .._dtypes import check_range, largest_below, smallest_at_least
@@ -10,6 +14,10 @@ from .._errors import FaninValueError
 from .._kernels.complex import disk
 from .._kernels.uniform import uniform, uniform_inside
 from .base import Initializer
+
+if TYPE_CHECKING:
+    from .._plans.plan import Plan, SamplerPlan
+    from .._plans.spec import TensorSpec
 
 
 class Uniform(Initializer):
@@ -41,7 +49,8 @@ class Uniform(Initializer):
         if self.low > self.high:
             raise FaninValueError(f"`low` must be <= `high` (got low={self.low!r}, high={self.high!r})")
 
-    def plan(self, spec):
+    @override
+    def plan(self, spec: TensorSpec) -> Plan:
         spec.require_floating("Uniform")
         if self.low == self.high:
             return spec.fill(self.low, mean=self.low, name="low")
@@ -54,16 +63,16 @@ class Uniform(Initializer):
         if smallest > largest:
             raise FaninValueError(f"`low` and `high` must have a value of {spec.dtype.name} between them (got low="
                                   f"{self.low!r}, high={self.high!r})")
-        moments = {"mean": mean, "std": width / math.sqrt(12)}
+        std = width / math.sqrt(12)
         if spec.dtype == np.float32 and width > 2.0**-100:  # below, the step is not a normal number
             low, step = float(np.float32(self.low)), float(np.float32(width)) * 2.0**-24
             # The largest value before its rounding, which is monotone: the product is exact in float64.
             if low >= smallest and low + (2**24 - 1) * step <= largest:
-                return spec.draw(uniform_inside, low, step, **moments)
-        return spec.draw(uniform, self.low, width, smallest, largest, **moments)
+                return spec.draw(uniform_inside, low, step, mean=mean, std=std)
+        return spec.draw(uniform, self.low, width, smallest, largest, mean=mean, std=std)
 
 
-def draw_disk(spec, centre, radius):
+def draw_disk(spec: TensorSpec, centre: float, radius: float) -> SamplerPlan:
     """A plan for complex numbers uniform on a disk; their std is radius/√2."""
     check_range("the disk's extent", centre - radius, centre + radius, spec.dtype)
     return spec.draw(disk, centre, radius, mean=centre, std=radius / math.sqrt(2))

@@ -1,6 +1,11 @@
 """Variance scaled by the fans: the family of the he, glorot and lecun presets."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+from typing_extensions import override
 
 from .._checks import choice, finite, flag, nonnegative
 from .._errors import FaninValueError
@@ -10,8 +15,14 @@ from .base import Initializer
 from .normal import draw_normal, draw_truncated_complex, draw_truncated_normal
 from .uniform import Uniform, draw_disk
 
-MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
-DISTRIBUTIONS = ("truncated_normal", "normal", "uniform")
+if TYPE_CHECKING:
+    from .._plans.plan import Plan
+    from .._plans.spec import TensorSpec
+
+Mode: TypeAlias = Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
+Distribution: TypeAlias = Literal["truncated_normal", "normal", "uniform"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+DISTRIBUTIONS: tuple[Distribution, ...] = get_args(Distribution)
 # std of the complex normal with E|z|² = 1 cut at |z| = 2: sqrt((1 - 5e⁻⁴)/(1 - e⁻⁴)). JAX leaves out the denominator.
 COMPLEX_CUT_AT_TWO_STD = 0.9619618280082136
 
@@ -49,7 +60,8 @@ class VarianceScaling(Initializer):
     (0.09, 0.09)
     """
 
-    def __init__(self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal",
+    def __init__(self, scale: float = 1.0, mode: Mode = "fan_in",
+                 distribution: Distribution = "truncated_normal",
                  layout: str = "oi*", groups: int = 1, transposed: bool = False, fan_in: float | None = None,
                  fan_out: float | None = None) -> None:
         self.scale = nonnegative("scale", scale)
@@ -61,7 +73,8 @@ class VarianceScaling(Initializer):
         self.fan_in = _explicit("fan_in", fan_in)
         self.fan_out = _explicit("fan_out", fan_out)
 
-    def plan(self, spec):
+    @override
+    def plan(self, spec: TensorSpec) -> Plan:
         spec.require_floating("VarianceScaling")
         n = self._fan(spec)
         # a fan of 0 belongs to a tensor without elements, for which any variance will do
@@ -78,7 +91,7 @@ class VarianceScaling(Initializer):
         parent = std / CUT_AT_TWO_STD
         return draw_truncated_normal(spec, 0.0, parent, -2 * parent, 2 * parent, (-2.0, 2.0))
 
-    def _fan(self, spec):
+    def _fan(self, spec: TensorSpec) -> float:
         fan_in, fan_out = self.fan_in, self.fan_out
         needs_in, needs_out = self.mode != "fan_out", self.mode != "fan_in"
         needed = needs_in and fan_in is None or needs_out and fan_out is None
@@ -87,14 +100,15 @@ class VarianceScaling(Initializer):
             fan_in = of_shape.fan_in if fan_in is None else fan_in
             fan_out = of_shape.fan_out if fan_out is None else fan_out
         spec.given_fans(fan_in, fan_out)
+        n_in, n_out = fan_in or 0.0, fan_out or 0.0  # the mode doesn't ask for one that is still None
         if self.mode == "fan_in":
-            return fan_in
+            return n_in
         if self.mode == "fan_out":
-            return fan_out
-        return (fan_in + fan_out) / 2 if self.mode == "fan_avg" else math.sqrt(fan_in * fan_out)
+            return n_out
+        return (n_in + n_out) / 2 if self.mode == "fan_avg" else math.sqrt(n_in * n_out)
 
 
-def _explicit(name, value):
+def _explicit(name: str, value: Any) -> float | None:
     if value is None:
         return None
     value = finite(name, value)

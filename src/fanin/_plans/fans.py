@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .._checks import flag, integer
+from .._checks import MAX_ELEMENTS, flag, integer
 from .._errors import FaninTypeError, FaninValueError
 
 
@@ -66,4 +66,4 @@ def compute_fans(shape: Sequence[int], layout: str = "oi*", groups: int = 1, tra
 
 def check_groups(groups: int) -> int:
     """The groups of a convolution: an int >= 1."""
-    return integer("groups", groups, minimum=1)
+    return integer("groups", groups, 1, MAX_ELEMENTS)

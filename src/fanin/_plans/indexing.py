@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 
 from .._checks import integer
-from .._errors import FaninError, FaninIndexError, FaninTypeError, FaninValueError
+from .._errors import FaninError, FaninIndexError, FaninTypeError, FaninValueError, shown
 
 if TYPE_CHECKING:
     from .._types import Array, Dims, Index, Item
@@ -77,7 +77,7 @@ def _axis(item: Item, dim: int, axis: int) -> Axis:
     except FaninError:
         raise FaninTypeError(f"`index` must be made of ints, slices and Ellipsis (got {item!r})") from None
     if not -dim <= position < dim:
-        raise FaninIndexError(f"`index` must be within axis {axis} of size {dim} (got {position})")
+        raise FaninIndexError(f"`index` must be within axis {axis} of size {dim} (got {shown(position)})")
     return Axis(position % dim, 1, 1, dropped=True)
 
 

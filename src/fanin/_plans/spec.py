@@ -126,7 +126,7 @@ class TensorSpec:
                                       f"(got {given!r})")
         return rounded
 
-    def fill(self, value: complex, *, std: float = 0.0, mean: complex | None = None, mask: Sampler | None = None,
+    def fill(self, value: complex, *, std: float | None = 0.0, mean: complex | None = None, mask: Sampler | None = None,
              mask_params: Sequence[int] = (), name: str = "value") -> SamplerPlan:
         """A plan that puts one value everywhere, or where `mask` says so. Any dtype; refuses what it can't hold.
 

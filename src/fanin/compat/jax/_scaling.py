@@ -19,7 +19,9 @@ from ._types import DTypeLikeInexact, Initializer, RealNumeric
 if TYPE_CHECKING:
     from ..._types import Dims
 
+MODES: tuple[Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"], ...]
 MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
+DISTRIBUTIONS: tuple[Literal["truncated_normal", "normal", "uniform"], ...]
 DISTRIBUTIONS = ("truncated_normal", "normal", "uniform")
 
 

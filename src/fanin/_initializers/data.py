@@ -1,0 +1,215 @@
+"""A scheme as data: its parameters, its config, == and hash. It is closed once its constructor has returned."""
+
+from __future__ import annotations
+
+import abc
+import inspect
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .._errors import FaninAttributeError, FaninTypeError, FaninValueError, close_matches, listed, shown
+from . import codec, parameters, schemes
+from .values import freeze, key, thaw
+
+if TYPE_CHECKING:
+    from typing import Self
+
+T = TypeVar("T", bound="Scheme")
+
+
+class SchemeType(abc.ABCMeta):
+    """The type of scheme classes: it reads their constructors when they are defined, and closes what they make."""
+
+    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **keywords: Any) -> None:
+        super().__init__(name, bases, namespace, **keywords)
+        if not inspect.isabstract(cls):
+            parameters.signature(cls)
+        for method in ("__eq__", "__hash__", "__repr__"):
+            if method not in namespace:  # @dataclass replaces those that the class itself doesn't have
+                setattr(cls, method, getattr(cls, method))
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        if name in ("__setattr__", "__delattr__") and "__dataclass_params__" in vars(cls):
+            return  # frozen=True: schemes are frozen already, and say so in their own words
+        super().__setattr__(name, value)
+        if name == "__init__":  # from a decorator such as @dataclass
+            parameters.signature(cls)
+
+    def __call__(cls: type[T], *args: Any, **keywords: Any) -> T:  # type: ignore[misc]  # a metaclass's self
+        scheme = super().__call__(*args, **keywords)  # type: ignore[misc]
+        scheme._close()
+        return scheme
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """The constructor's, where `inspect` would take that of `__call__`."""
+        return inspect.Signature(list(parameters.signature(cls).values()))
+
+
+class Scheme(metaclass=SchemeType):
+    """What a scheme is besides what it draws: parameters that don't change, compared by value, and a config."""
+
+    _closed = False
+    _key: Hashable = None
+    _plans: dict[Any, Any] | None = None
+
+    def _close(self) -> None:
+        own = self.__dict__
+        for name, value in parameters.values(self).items():
+            kept = freeze(value)
+            if kept is value and name in own:
+                continue
+            try:
+                object.__setattr__(self, name, kept)  # also of a class attribute, which may change
+            except AttributeError:  # a property
+                if kept is not value:
+                    raise FaninTypeError(f"`{name}` of {type(self).__name__} must be stored as what doesn't change "
+                                         f"(got a {type(value).__name__} behind a property)") from None
+        own.pop("_plans", None)  # made by the constructor, perhaps before it was done
+        own["_closed"] = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not self._closed:
+            object.__setattr__(self, name, value)
+            return
+        known = parameters.signature(type(self))
+        if name in known:
+            raise FaninAttributeError(f"`{name}` of a {type(self).__name__} can be set only by its constructor: use "
+                                      f"replace({name}=...) to make another")
+        close = close_matches(name, known)
+        hint = f": did you mean replace({close[0]}=...)?" if close else ""
+        raise FaninAttributeError(f"`{name}` is no parameter of {type(self).__name__}, which has "
+                                  f"{listed(known) or 'none'}, and schemes are immutable{hint}")
+
+    def __delattr__(self, name: str) -> None:
+        raise FaninAttributeError(f"`{name}` of a {type(self).__name__} can't be deleted: schemes are immutable")
+
+    def get_config(self) -> dict[str, Any]:
+        """A flat dict that JSON can hold: the scheme's name, the config's version, every constructor parameter.
+
+        Raises:
+            FaninTypeError: a parameter that JSON has no form for.
+
+        >>> from fanin import Normal
+        >>> Normal(std=0.02).get_config()
+        {'scheme': 'normal', 'version': 1, 'mean': 0.0, 'std': 0.02}
+        """
+        cls = type(self)
+        return {"scheme": schemes.name_of(cls), "version": codec.VERSION,
+                **{name: codec.encode(name, value, parameters.kind(cls, name))
+                   for name, value in parameters.values(self).items()}}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The scheme that a config describes. Missing parameters take their defaults; no code in a config is run.
+
+        Args:
+            config: what `get_config` returned, also after a trip through JSON, YAML or OmegaConf.
+
+        Raises:
+            FaninKeyError: the scheme is not registered.
+            FaninValueError: a parameter that the scheme does not have, or a config of a newer version.
+
+        >>> from fanin import Initializer
+        >>> Initializer.from_config({"scheme": "normal", "version": 1, "std": 0.02})
+        Normal(mean=0.0, std=0.02)
+        """
+        if not isinstance(config, Mapping):
+            raise FaninTypeError(f"`config` must be a dict (got {shown(config)}, a {type(config).__name__})")
+        found: type[Any] = cls
+        if inspect.isabstract(cls) or config.get("scheme", schemes.name_of(cls)) != schemes.name_of(cls):
+            found = schemes.require(config.get("scheme"))
+        if not issubclass(found, cls):
+            raise FaninValueError(f"`config` must describe a {cls.__name__} (got the scheme {config['scheme']!r})")
+        _check_version(config.get("version", codec.VERSION))
+        given = {name: value for name, value in config.items() if name not in ("scheme", "version")}
+        found._check_names(given)
+        try:
+            given = {name: codec.decode(name, value, Scheme.from_config, parameters.kind(found, name))
+                     for name, value in given.items()}
+        except RecursionError:
+            raise FaninValueError(f"`config` must be nested less deeply (got {shown(given)})") from None
+        return found(**given)
+
+    @classmethod
+    def _check_names(cls, given: Mapping[str, Any]) -> None:
+        known = parameters.defaults(cls)
+        unknown = [name for name in given if name not in known]
+        if unknown:
+            raise FaninValueError(f"`config` must hold only parameters of {schemes.name_of(cls)}, which are "
+                                  f"{listed(known) or 'none'} (got {listed(map(shown, unknown))})")
+        missing = [name for name, default in known.items() if default is parameters.REQUIRED and name not in given]
+        if missing:
+            raise FaninValueError(f"`config` must hold {listed(map(repr, missing))}, for which "
+                                  f"{schemes.name_of(cls)} has no default (got {shown(dict(given))})")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from . import pydantic as _pydantic  # only if pydantic asks
+
+        return _pydantic.core_schema(cls)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        from . import pydantic as _pydantic
+
+        return _pydantic.json_schema(cls, handler.mode)
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some parameters changed.
+
+        Raises:
+            FaninTypeError: a parameter that the scheme does not have.
+
+        >>> from fanin import Normal
+        >>> Normal(std=0.02).replace(mean=1.0)
+        Normal(mean=1.0, std=0.02)
+        """
+        kept = {name: thaw(value) for name, value in parameters.values(self).items()}
+        unknown = [name for name in changes if name not in kept]
+        if unknown:
+            raise FaninTypeError(f"`replace` takes parameters of {type(self).__name__}, which are "
+                                 f"{listed(kept) or 'none'} (got {listed(map(shown, unknown))})")
+        return type(self)(**(kept | changes))
+
+    __replace__ = replace  # copy.replace
+
+    def _value(self) -> Hashable:
+        if self._key is None:
+            self.__dict__["_key"] = tuple((name, key(name, value)) for name, value in parameters.values(self).items())
+        return self._key
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Scheme) or type(other) is not type(self):
+            return NotImplemented
+        return self is other or self._value() == other._value()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._value()))
+
+    def __repr__(self) -> str:
+        arguments = (f"{name}={codec.expression(value)}" for name, value in parameters.values(self).items())
+        return f"{type(self).__name__}({', '.join(arguments)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The class by name and the parameters: survives a parameter added later, and holds no compiled function.
+        return rebuild, (type(self), {"version": codec.VERSION,
+                                      **{name: thaw(value) for name, value in parameters.values(self).items()}})
+
+
+def rebuild(cls: type[Scheme], state: dict[str, Any]) -> Scheme:
+    """Unpickle. Classes, also those of parameters, are found by their qualified names: unregistered ones work too."""
+    _check_version(state["version"])
+    given = {name: value for name, value in state.items() if name != "version"}
+    cls._check_names(given)
+    return cls(**given)
+
+
+# The name that pickles carry, wherever this file lies.
+rebuild.__module__, rebuild.__qualname__, rebuild.__name__ = "fanin", "_rebuild", "_rebuild"
+
+
+def _check_version(version: Any) -> None:
+    if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= codec.VERSION:
+        raise FaninValueError(f"`version` of a config must be {codec.VERSION} or older (got {shown(version)}): a newer "
+                              "fanin wrote it, upgrade to read it")
