@@ -119,6 +119,9 @@ MESSAGES = [
     (lambda: he((2, 3), name=3), "`name` must be a string or None (got 3, a int)"),
     (lambda: he((2, 3), out=np.zeros((3, 2), np.float32)),
      "`out` must have the shape of what is drawn, (2, 3) (got (3, 2))"),
+    (lambda: Normal()((1,) * 65), "`shape` must have a rank of at most 64, as numpy's arrays (got 65: "),
+    (lambda: Normal()([1] * 65), "`shape` must have a rank of at most 64, as numpy's arrays (got 65: "),
+    (lambda: Orthogonal(axis=64), "`axis` must be <= 63 (got 64)"),
     (lambda: Orthogonal(axis=2)((2, 3)), "`axis` must be between -2 and 1 for a shape of rank 2 (got 2)"),
     (lambda: Eye(0.5)((2, 2), "int8"), "`gain` must be a value that int8 holds exactly (got 0.5)"),
     (lambda: Registry.get("nope_nope"),
@@ -281,7 +284,7 @@ def test_shapes_that_a_scheme_does_not_allow(scheme, shape, words):
     (lambda: fanin.stream.words(0, None, 0.0), TypeError, "start"),
     (lambda: fanin.stream.words(0, None, 0, -1), ValueError, "count"),
     (lambda: fanin.stream.words(0, None, 0, "1"), TypeError, "count"),
-    (lambda: fanin.stream.words(0, None, 2**61, 1), ValueError, "count"),
+    (lambda: fanin.stream.words(0, None, 2**63, 1), ValueError, "count"),
     (lambda: fanin.stream.words(0, device="tpu"), ValueError, "device"),
     (lambda: fanin.stream.words(0, device="cuda"), RuntimeError, "device"),
 ])

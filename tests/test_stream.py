@@ -59,11 +59,24 @@ def test_a_window_of_words(start, count, device):
 
 def test_words_far_out():
     """Windows beyond 2**32 words and blocks; the last word of all."""
-    for start in (2**32 - 2, 2**34 - 2, 2**53 + 1, 2**61 - 5):
+    for start in (2**32 - 2, 2**34 - 2, 2**53 + 1, 2**61 - 2, 2**62 - 3, 2**63 - 5):
         np.testing.assert_array_equal(words(seed=1, start=start, count=5),
                                       words(seed=1, start=start, count=5, device="reference"))
-    with pytest.raises(FaninError, match=r"2\*\*61"):
-        words(seed=1, start=2**61 - 4, count=5)
+    with pytest.raises(FaninError, match=r"2\*\*63"):
+        words(seed=1, start=2**63 - 4, count=5)
+
+
+def test_words_reach_as_far_as_draws_do():
+    """The last element of the largest complex128 tensor is made of the last four words that there are."""
+    shape = (2**61,)
+    last = fanin.Constant(0j).shard(shape, -1, "complex128", seed=1, name="w")  # the shape is one that can be drawn
+    radius, angle = (int(low) + (int(high) << 32) for low, high in words(1, "w", 2**63 - 4, 4).reshape(2, 2))
+
+    z = fanin.Uniform(-1.0, 1.0).shard(shape, -1, "complex128", seed=1, name="w")
+
+    assert last == 0
+    assert abs(z) == pytest.approx((radius / 2**64) ** 0.5)
+    assert np.angle(z) % (2 * np.pi) == pytest.approx(angle / 2**64 * 2 * np.pi)
 
 
 def test_long_runs_of_words_are_the_same_words():

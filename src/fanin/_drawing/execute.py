@@ -1,6 +1,10 @@
 """From a plan, a key and a device to an array: the only place where plans meet backends."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -10,8 +14,18 @@ from .._plans.plan import ArrayPlan, BlocksPlan, MatrixPlan, SamplerPlan
 from .haar_device import algebra_of
 from .matrix import write_device_matrix, write_matrix
 
+if TYPE_CHECKING:
+    from .._backends.tasks import DeviceView
+    from .._plans.indexing import Axis
+    from .._plans.plan import Plan
+    from .._seeding import Key
+    from .._types import Array
 
-def materialize(plan, key, device, out, axes):
+    Axes: TypeAlias = Sequence[Axis]
+    Out: TypeAlias = Array | DeviceView
+
+
+def materialize(plan: Plan, key: Key, device: str, out: Any, axes: Axes) -> None:
     """Write the elements of the planned tensor that `axes` (see indexing.py) select into `out`, a view of it."""
     if out.size == 0:
         return
@@ -30,7 +44,7 @@ def materialize(plan, key, device, out, axes):
         get_backend(device).fill(plan, key, out, indexing.block(axes, plan.shape))
 
 
-def _materialize_matrix(plan, key, device, out, axes):
+def _materialize_matrix(plan: MatrixPlan, key: Key, device: str, out: Any, axes: Axes) -> None:
     if isinstance(out, np.ndarray):
         write_matrix(plan, key, get_backend(device), out, axes)
         return
@@ -43,7 +57,7 @@ def _materialize_matrix(plan, key, device, out, axes):
         get_backend(device).copy(made, out)
 
 
-def _as_index(axis, broadcast):
+def _as_index(axis: Axis, broadcast: bool) -> int | slice:
     if axis.dropped:
         return 0 if broadcast else axis.start
     if broadcast:
@@ -52,16 +66,16 @@ def _as_index(axis, broadcast):
     return slice(axis.start, stop if stop >= 0 else None, axis.step)
 
 
-def _materialize_blocks(plan, key, device, out, axes):
-    found = []
+def _materialize_blocks(plan: BlocksPlan, key: Key, device: str, out: Any, axes: Axes) -> None:
+    drawn = []
     for leaf in plan.leaves():
         inside = indexing.within(axes, leaf.origin, leaf.plan.shape)
         if inside is not None:
-            found.append((leaf, *inside))
+            drawn.append((leaf, *inside))
             if isinstance(leaf.plan, SamplerPlan) and leaf.plan.sampler.takes == "u":
                 # a user's code may not compile, and that must show before the first block is written
                 get_backend(device).fill(leaf.plan, key, _emptied(out), indexing.Block(0, (0,), (1,)))
-    for leaf, places, in_whole, in_leaf in found:
+    for leaf, places, in_whole, in_leaf in drawn:
         part = _part(out, places)
         if leaf.keeps_numbers:
             get_backend(device).fill(leaf.plan, key, part, indexing.block(in_whole, plan.shape))
@@ -71,15 +85,15 @@ def _materialize_blocks(plan, key, device, out, axes):
         get_backend(device).synchronize(out)
 
 
-def _emptied(out):
+def _emptied(out: Out) -> Out:
     return np.empty(0, out.dtype) if isinstance(out, np.ndarray) else out._replace(shape=(0,), strides=(0,))
 
 
-def _part(out, places):
+def _part(out: Out, places: Sequence[int | slice]) -> Out:
     return out[(*places, ...)] if isinstance(out, np.ndarray) else out.part(places)._replace(wait=False)
 
 
-def materialize_range(plan, key, start, out, device="cpu"):
+def materialize_range(plan: Plan, key: Key, start: int, out: Any, device: str = "cpu") -> None:
     """Write elements start, start + 1, … (in C order over the whole tensor) of a plan into 1-D `out`.
 
     In memory for `out` alone where the plan `is_elementwise`; else each call makes whole matrices.
@@ -93,7 +107,8 @@ def materialize_range(plan, key, start, out, device="cpu"):
     for axes in indexing.boxes(plan.shape, start, out.size):
         dims = indexing.result_shape(axes)
         part = _part(out, (slice(done, done + math.prod(dims)),))
-        materialize(plan, key, device, part.reshape(dims) if isinstance(out, np.ndarray) else part.split(dims), axes)
+        block = part.reshape(dims) if isinstance(part, np.ndarray) else part.split(dims)
+        materialize(plan, key, device, block, axes)
         done += part.size
     if getattr(out, "wait", False):
         get_backend(device).synchronize(out)

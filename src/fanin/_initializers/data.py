@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._errors import FaninAttributeError, FaninTypeError, FaninValueError, close_matches, listed, shown
 from . import codec, parameters, schemes
-from .values import freeze, key, thaw
+from .values import PLAIN, freeze, key, thaw
 
 if TYPE_CHECKING:
     from typing import Self
@@ -55,10 +55,11 @@ class Scheme(metaclass=SchemeType):
 
     def _close(self) -> None:
         own = self.__dict__
-        for name, value in parameters.values(self).items():
-            kept = freeze(value)
-            if kept is value and name in own:
+        for name in parameters.signature(type(self)):
+            if type(own.get(name, self)) in PLAIN:
                 continue
+            value = parameters.value(self, name)
+            kept = freeze(value)
             try:
                 object.__setattr__(self, name, kept)  # also of a class attribute, which may change
             except AttributeError:  # a property

@@ -67,8 +67,13 @@ def values(scheme: Scheme) -> dict[str, Any]:
     Raises:
         FaninAttributeError: the constructor did not store one of them under its own name.
     """
+    return {name: value(scheme, name) for name in signature(type(scheme))}
+
+
+def value(scheme: Scheme, name: str) -> Any:
+    """One of `values`."""
     try:
-        return {name: getattr(scheme, name) for name in signature(type(scheme))}
+        return getattr(scheme, name)
     except AttributeError as error:
         raise FaninAttributeError(f"{type(scheme).__name__}.__init__ must store each argument under its own name: "
                                   f"{error}") from None

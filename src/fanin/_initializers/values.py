@@ -14,7 +14,8 @@ import numpy as np
 
 from .._errors import FaninTypeError
 
-_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+# Of these types exactly, a value never changes.
+PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
 def freeze(value: Any) -> Any:
@@ -23,7 +24,7 @@ def freeze(value: Any) -> Any:
     Lists become tuples, dicts read-only ones, arrays read-only copies, numpy's scalars Python's numbers, all of them
     inside each other too. What is none of these stays as it is.
     """
-    if type(value) in _PLAIN or isinstance(value, enum.Enum):
+    if type(value) in PLAIN or isinstance(value, enum.Enum):
         return value
     if isinstance(value, np.ndarray):
         copy = np.array(value)

@@ -24,6 +24,7 @@ from ._qr import orthogonal_factor
 
 if TYPE_CHECKING:
     from ..._initializers import Initializer
+    from ..._initializers.variance_scaling import Distribution, Mode
     from ..._types import Array, Dims, Sampler
     from ._keys import Key
 
@@ -65,8 +66,8 @@ def truncated_normal(stddev: float, lower: float, upper: float, shape: Dims, dty
     return _signed(stddev, TruncatedNormal(0.0, abs(stddev), lower, upper), shape, dtype)
 
 
-def variance_scaling(scale: float, mode: str, distribution: str, fans: tuple[float, float] | None, shape: Dims,
-                     dtype: np.dtype[Any]) -> Draw:
+def variance_scaling(scale: float, mode: Mode, distribution: Distribution, fans: tuple[float, float] | None,
+                     shape: Dims, dtype: np.dtype[Any]) -> Draw:
     """Variance scale/n; `fans` are None for a shape without elements."""
     require_floating("variance_scaling", dtype, complex_too=True)
     if fans is None:

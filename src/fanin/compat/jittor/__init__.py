@@ -378,7 +378,7 @@ def calculate_std(var: Any, mode: str, nonlinearity: str, param: float = 0.01) -
     1.0
     """
     scheme = _schemes.kaiming("kaiming_normal", var, mode, nonlinearity, param, "param")
-    return scheme.describe(_system.shape_of(var)).std
+    return scheme.describe(_system.shape_of(var)).std or 0.0
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
