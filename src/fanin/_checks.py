@@ -130,8 +130,7 @@ def shape(value: Any) -> Dims:
         raise FaninTypeError(f"`shape` must be an int or a sequence of ints (got {shown(value)})")
     dims = tuple(_dimension(dim, value) for dim in dims)
     if len(dims) > MAX_RANK:
-        raise FaninValueError(f"`shape` must have a rank of at most {MAX_RANK}, as numpy's arrays (got "
-                              f" {len(dims)}: {shown(dims)})")
+        raise FaninValueError(f"`shape` must have a rank of at most {MAX_RANK}, as numpy's arrays (got {len(dims)})")
     if math.prod(dims) > MAX_ELEMENTS:
         raise FaninValueError(f"`shape` must have at most 2**61 elements (got {shown(dims)})")
     return dims

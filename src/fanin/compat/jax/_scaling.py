@@ -17,12 +17,11 @@ from ._init import Init
 from ._types import DTypeLikeInexact, Initializer, RealNumeric
 
 if TYPE_CHECKING:
+    from ..._initializers.variance_scaling import Distribution, Mode
     from ..._types import Dims
 
-MODES: tuple[Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"], ...]
-MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
-DISTRIBUTIONS: tuple[Literal["truncated_normal", "normal", "uniform"], ...]
-DISTRIBUTIONS = ("truncated_normal", "normal", "uniform")
+MODES: tuple[Mode, ...] = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
+DISTRIBUTIONS: tuple[Distribution, ...] = ("truncated_normal", "normal", "uniform")
 
 
 def variance_scaling(
@@ -71,7 +70,7 @@ def _axes(name: str, value: Any) -> int | tuple[int, ...]:
     return tuple(integer(name, axis) for axis in value) if np.iterable(value) else integer(name, value)
 
 
-def _plan(scale: float, mode: str, distribution: str, axes: tuple[Any, Any, Any], shape: Dims,
+def _plan(scale: float, mode: Mode, distribution: Distribution, axes: tuple[Any, Any, Any], shape: Dims,
           dtype: np.dtype[Any]) -> _draws.Draw:
     return _draws.variance_scaling(scale, mode, distribution, _fans(shape, *axes), shape, dtype)
 
