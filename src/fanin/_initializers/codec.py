@@ -68,6 +68,17 @@ def encode(name: str, value: Any, kind: Kind = UNKNOWN) -> Any:
                          f"{type(value).__name__})")
 
 
+def as_json(name: str, value: Any) -> Any:
+    """A table that a user wrote as JSON values: its strings, lists and dicts are JSON already, the rest is encoded."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, Mapping):
+        return {str(entry): as_json(name, item) for entry, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_json(name, item) for item in value]
+    return encode(name, value)
+
+
 def _integer(name: str, value: int) -> int:
     if value.bit_length() > MAX_BITS:
         raise FaninValueError(f"`{name}` must have at most {MAX_BITS} bits to have a config (got {shown(value)})")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from .._errors import FaninTypeError
 from .._initializers import Initializer, Orthogonal, Registry, Sparse, parameters
-from .._initializers.codec import encode
+from .._initializers.codec import as_json
 from ._parameter import Layer
 
 LAYOUTS = {"torch": "oi*", "jax": "*io"}  # of parameters whose layer tells none
@@ -53,12 +53,14 @@ def as_data(init: Any) -> Any:
         config = init.get_config()
         if ":" in config["scheme"]:
             return init
-        init = {"scheme": config["scheme"], "version": config["version"], **_given(init)}
+        nested = {key: value for key, value in _given(init).items() if isinstance(value, (Initializer, tuple))}
+        init = {"scheme": config["scheme"], "version": config["version"],
+                **{key: nested.get(key, config[key]) for key in _given(init)}}
     if isinstance(init, Mapping):
         return {key: as_data(value) for key, value in init.items()}
     if isinstance(init, Sequence) and not isinstance(init, str):
         return [as_data(value) for value in init]
-    return encode("init", init)
+    return as_json("init", init)
 
 
 def _given(scheme: Initializer) -> dict[str, Any]:

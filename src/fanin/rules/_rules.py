@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .._checks import choice, flag, integer
 from .._errors import FaninError, FaninTypeError, FaninValueError
 from .._initializers import Initializer
-from .._initializers.codec import encode
+from .._initializers.codec import as_json
 from ._assign import assign, check_matched
 from ._depth import Depths
 from ._facts import LAYOUTS
@@ -167,7 +167,7 @@ class Rules:
         {'version': 1, 'strict': True, 'variables': {}, 'rule': [{'match': '*', 'init': 'he_normal'}]}
         """
         return {"version": VERSION, "strict": self._strict, "variables": dict(self._variables),
-                "rule": [encode("rule", entry) for entry in self._entries()]}
+                "rule": [as_json("rule", entry) for entry in self._entries()]}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
