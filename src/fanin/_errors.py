@@ -12,7 +12,7 @@ class FaninError(Exception):
     """The base of every exception that fanin raises on purpose. Its message is one line."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split("\n")))  # the repr of an array has line breaks
+        super().__init__(one_line(message))
 
 
 class FaninValueError(FaninError, ValueError):
@@ -52,6 +52,16 @@ class FaninKeyError(FaninError, KeyError):
 
     def __str__(self) -> str:
         return self.args[0]  # KeyError would print the message's repr, in quotes
+
+
+def one_line(message: str) -> str:
+    """A message as one line that can be read: the repr of an array has line breaks, that of a large table no end.
+
+    >>> len(one_line("x" * 100_000))
+    1403
+    """
+    text = " ".join(message.split("\n"))
+    return text if len(text) <= 1500 else f"{text[:1000]} … {text[-400:]}"
 
 
 for _exported in (FaninError, *FaninError.__subclasses__(), FaninImportError, FaninWarning):

@@ -1,4 +1,4 @@
-"""JSON from files: each name once, and no deeper than a model or rules need."""
+"""JSON from files: each name once, and nothing that what works on it could not stand."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 from ._errors import FaninError, FaninValueError
 
 _MAX_DEPTH = 64  # tables and lists in each other; what walks through them must not run out of stack
+_MAX_BITS = 1024  # an integer of more can't be a float, and one of 4,300 digits can't even be printed
 
 
 def parse_json(text: str | bytes, what: str = "it") -> Any:
     """The value of a JSON text, with or without a byte order mark.
 
     Raises:
-        FaninValueError: it is none, or one that is nested too deeply, or that has a name twice in a table. The message
+        FaninValueError: it is none, or one with a name twice in a table, or what `check_values` refuses. The message
             begins with `what`.
 
     >>> parse_json('{"shape": [2, 3]}')
@@ -25,21 +26,27 @@ def parse_json(text: str | bytes, what: str = "it") -> Any:
     except FaninError:
         raise
     except RecursionError:
-        raise _too_deep(what) from None
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError too
-        raise FaninValueError(f"{what} is not valid JSON ({_reason(error)})") from None
-    check_depth(value, what)
+        raise too_deep(what) from None
+    except UnicodeDecodeError:
+        raise FaninValueError(f"{what} is not valid JSON (it is not UTF-8)") from None
+    except json.JSONDecodeError as error:
+        raise FaninValueError(f"{what} is not valid JSON ({error})") from None
+    except ValueError:  # Python reads no int of more than 4,300 digits
+        raise too_large(what) from None
+    check_values(value, what)
     return value
 
 
-def check_depth(value: Any, what: str = "it") -> None:
-    """FaninValueError for tables and lists that lie too deeply in each other."""
+def check_values(value: Any, what: str = "it") -> None:
+    """FaninValueError for tables and lists that lie too deeply in each other, and for integers of no use."""
     level = [value]
-    for _ in range(_MAX_DEPTH):
+    for _ in range(_MAX_DEPTH + 1):
+        if any(isinstance(each, int) and each.bit_length() > _MAX_BITS for each in level):
+            raise too_large(what)
         level = [child for each in level if isinstance(each, (dict, list))
                  for child in (each.values() if isinstance(each, dict) else each)]
     if level:
-        raise _too_deep(what)
+        raise too_deep(what)
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -54,11 +61,11 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def _too_deep(what: str) -> FaninValueError:
+def too_deep(what: str) -> FaninValueError:
+    """The error for a text whose tables and lists lie too deeply in each other."""
     return FaninValueError(f"{what} is nested too deeply: at most {_MAX_DEPTH} tables and lists in each other")
 
 
-def _reason(error: ValueError) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not UTF-8"
-    return str(error) if isinstance(error, json.JSONDecodeError) else "an integer in it has thousands of digits"
+def too_large(what: str) -> FaninValueError:
+    """The error for a text with an integer of no use."""
+    return FaninValueError(f"{what} holds an integer that no float reaches: all must be below 2**{_MAX_BITS}")

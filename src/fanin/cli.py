@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ._backends import find_devices
-from ._errors import FaninError, FaninTypeError, FaninValueError
+from ._errors import FaninError, FaninTypeError, FaninValueError, one_line
 from ._initializers import Registry
 from ._json import parse_json
 from ._seeding import check_seed
@@ -36,7 +36,7 @@ _AT_MOST = 10  # tensors that are listed for a file
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {' '.join(message.split())} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: error: {one_line(' '.join(message.split()))} (see {self.prog} --help)\n")
 
 
 def _argument(parse: Callable[[str], T]) -> Callable[[str], T]:
@@ -71,10 +71,8 @@ def _parameter(text: str) -> tuple[str, Any]:
     if not key or not equals:
         raise FaninValueError(f"a parameter must be NAME=VALUE, such as std=0.02 (got {text!r})")
     try:
-        return key, parse_json(value, f"the value of {key!r}")
+        return key, parse_json(value)
     except FaninError:
-        if value.startswith(("[", "{")) or value.removeprefix("-")[:1].isdecimal():
-            raise
         return key, value  # a word, such as mode=fan_out
 
 

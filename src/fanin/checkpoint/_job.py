@@ -13,7 +13,7 @@ from .._version import __version__
 from ..rules import Parameter, Row, Rules
 from ._format import bytes_of, code_of, convert, floating_dtype
 from ._index import file_names
-from ._partition import by_count, by_size, parse_shard, parse_size
+from ._partition import by_count, by_size, check_shard, parse_shard, parse_size
 from ._spec.read import read_spec
 
 if TYPE_CHECKING:
@@ -105,4 +105,4 @@ def _shard(value: tuple[int, int] | str | None) -> tuple[int, int] | None:
         return None if value is None else parse_shard(value)
     if not (isinstance(value, tuple) and len(value) == 2 and all(type(number) is int for number in value)):
         raise FaninTypeError(f"`shard` must be two ints (i, n), or a text such as '1/4' (got {value!r})")
-    return parse_shard("{}/{}".format(*value))
+    return check_shard(*value)

@@ -29,9 +29,21 @@ def parse_size(text: str) -> int:
 def parse_shard(text: str) -> tuple[int, int]:
     """(i, n) from "i/n", 1 <= i <= n."""
     parts = re.fullmatch(r"(\d{1,30})/(\d{1,30})", text, re.ASCII)
-    if not parts or not 1 <= int(parts[1]) <= int(parts[2]):
+    if not parts:
         raise FaninValueError(f"a shard must be i/n with 1 <= i <= n, such as 1/4 (got {text!r:.100})")
-    return int(parts[1]), int(parts[2])
+    return check_shard(int(parts[1]), int(parts[2]))
+
+
+def check_shard(i: int, n: int) -> tuple[int, int]:
+    """(i, n), 1 <= i <= n."""
+    if not 1 <= i <= n <= 10**9:
+        raise FaninValueError("a shard must be i/n with 1 <= i <= n, such as 1/4, and n at most 10**9 (got "
+                              f"{_short(i)}/{_short(n)})")
+    return i, n
+
+
+def _short(number: int) -> str:
+    return str(number) if number.bit_length() < 64 else "a number beyond 64 bits"
 
 
 def by_size(sizes: Iterable[int], limit: int) -> list[Run]:

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any
 
 from .._errors import FaninValueError
-from .._json import check_depth, parse_json
+from .._json import check_values, parse_json, too_deep, too_large
 
 
 def rule_sets() -> list[str]:
@@ -28,7 +28,7 @@ def read_table(source: str | os.PathLike[str]) -> dict[str, Any]:
     else:
         raise FaninValueError(f"`rules` must be a file or one of {', '.join(rule_sets())} (got {source!r})")
     if text.lstrip().startswith("{"):  # no TOML text does
-        return parse_json(text, "must be a valid TOML or JSON text: it")
+        return parse_json(text, "must be a valid TOML or JSON text; it")
     return _parse_toml(text)
 
 
@@ -45,8 +45,8 @@ def _parse_toml(text: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise FaninValueError(f"must be a valid TOML or JSON text ({error})") from None
     except RecursionError:
-        raise FaninValueError("must be a valid TOML or JSON text (it is nested too deeply)") from None
-    except ValueError:  # Python's limit for int(text)
-        raise FaninValueError("must be a valid TOML or JSON text (an integer in it has thousands of digits)") from None
-    check_depth(table)
+        raise too_deep("it") from None
+    except ValueError:  # Python reads no int of more than 4,300 digits
+        raise too_large("it") from None
+    check_values(table)
     return table
