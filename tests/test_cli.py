@@ -474,6 +474,53 @@ def test_errors_of_a_real_process_have_no_traceback(tmp_path):
     assert "--rules" in run("init", tmp_path / "none", "-o", tmp_path / "out", status=2)
 
 
+@pytest.fixture
+def broken_package(tmp_path):
+    """An installed package whose entry points can't be imported; what the environment must hold to find it."""
+    site = tmp_path / "site"
+    info = site / "broken-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[fanin.schemes]\nmissing = no_such_module:Scheme\nraises = raises:Scheme\n"
+                                           "ends = ends:Scheme\nlacks = lacks:Scheme\n")
+    (site / "raises.py").write_text("raise RuntimeError('two\\nlines')")
+    (site / "ends.py").write_text("raise SystemExit('the end')")
+    (site / "lacks.py").write_text("")
+    return {"PYTHONPATH": os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])}
+
+
+def test_a_package_that_cannot_be_imported_stops_no_command(model, rules, tmp_path, broken_package):
+    """Every command works beside it, look-ups of unknown names too; who asks for its names is told, in one line."""
+    spec = model(**SMALL)
+
+    listed = run("list", **broken_package)
+    assert listed == run("list")
+    assert run("show", "he_normal", **broken_package) == run("show", "he_normal")
+    assert "cpu" in run("devices", **broken_package)
+    assert run("spec", spec, **broken_package) == run("spec", spec)
+    run("init", spec, "--rules", rules, "-o", tmp_path / "out", **broken_package)
+    assert ": OK, 5 tensors" in run("verify", tmp_path / "out", **broken_package)
+    assert "did you mean 'he_normal'" in run("show", "he_norml", status=1, **broken_package)
+    for name, reason in (("missing", "no_such_module"), ("raises", "two lines"), ("ends", "the end"),
+                         ("lacks", "Scheme")):
+        error = run("show", name, status=1, **broken_package)
+        assert f"{name!r} = " in error and reason in error
+
+
+def test_a_warning_is_one_line(broken_package):
+    """A package that takes the name of a scheme of fanin's: the table comes as ever, the remark on standard error."""
+    site = Path(broken_package["PYTHONPATH"].split(os.pathsep)[0])
+    (site / "broken-1.0.dist-info" / "entry_points.txt").write_text("[fanin.schemes]\nnormal = taken:Mine\n")
+    (site / "taken.py").write_text("import fanin\n\n\nclass Mine(fanin.Initializer):\n    def plan(self, spec):\n"
+                                   "        return spec.draw(None)\n")
+
+    process = start("list", **broken_package)
+    out, err = process.communicate(timeout=120)
+
+    assert process.returncode == 0 and out == run("list")
+    assert re.fullmatch(r"fanin: warning: the entry point 'normal' = .*\n", err)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are POSIX's")
 def test_progress_is_shown_on_a_terminal_only(model, rules, tmp_path):
     """A bar with the amount done goes to standard error when that is a terminal; standard output stays what it was."""

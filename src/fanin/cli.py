@@ -8,12 +8,13 @@ import json
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 from ._backends import find_devices
-from ._errors import FaninError, FaninTypeError, FaninValueError, one_line
+from ._errors import FaninError, FaninTypeError, FaninValueError, FaninWarning, one_line
 from ._initializers import Registry
 from ._json import parse_json
 from ._seeding import check_seed
@@ -311,20 +312,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a tensor's name must not stop a table
+    status, failure, remarks = 0, "", []
     try:
-        with _interrupts() as args.check:
+        with _interrupts() as args.check, _warnings() as remarks:
             args.run(args)
             sys.stdout.flush()
     except KeyboardInterrupt:
-        print("fanin: interrupted", file=sys.stderr)
-        return 130
+        status, failure = 130, "interrupted"
     except BrokenPipeError:  # the reader of a table has seen enough; keep the interpreter from flushing the rest
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        status = 1
     except (FaninError, OSError, MemoryError) as error:
-        print(f"fanin: error: {_one_line(error)}", file=sys.stderr)
-        return 1
-    return 0
+        status, failure = 1, f"error: {_one_line(error)}"
+    for remark in remarks:
+        if remark not in failure:  # which may say the same
+            print(f"fanin: warning: {remark}", file=sys.stderr)
+    if failure:
+        print(f"fanin: {failure}", file=sys.stderr)
+    return status
+
+
+@contextlib.contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """Gives the list that fanin's own warnings go into, a line each; others are shown as ever."""
+    remarks: list[str] = []
+    show = warnings.showwarning
+
+    def collect(message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
+                line: str | None = None) -> None:
+        if issubclass(category, FaninWarning):
+            remarks.append(one_line(str(message)))
+        else:
+            show(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = collect
+        yield remarks
 
 
 @contextlib.contextmanager

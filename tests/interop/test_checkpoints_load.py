@@ -84,7 +84,7 @@ def test_transformers_loads_what_init_writes(models, tmp_path, name):
     for info in read_spec(models / name).tensors:
         assert parse_dtype(str(state[info.name].dtype)) == info.dtype
         if "norm" not in info.name.lower() and "ln_" not in info.name and info.name.endswith("weight"):
-            expected = Normal(0.0, 0.02)(info.shape, dtype=info.numpy_dtype, seed=5, name=info.name)
+            expected = Normal(0.0, 0.02)(info.shape, dtype=info.dtype, seed=5, name=info.name)
             assert bits(state[info.name]).equal(torch.from_numpy(expected.view(f"i{expected.itemsize}"))), info.name
 
 

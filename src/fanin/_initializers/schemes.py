@@ -99,7 +99,7 @@ def _load(entry: EntryPoint) -> str | None:
     """Enter what an entry point declares, or say what is wrong with it."""
     try:
         cls = entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script may end itself
         return f"can't be loaded ({type(error).__name__}: {error}): repair or uninstall the package"
     if not isinstance(cls, type) or not hasattr(cls, "from_config"):
         return f"must be an Initializer class (got {shown(cls)})"
