@@ -20,6 +20,8 @@ PREAMBLE = f"""
     import fanin
 
     SHAPE = {SHAPE}
+    # a shell that runs the tests in the background has them, and what they start, ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def digest(array):
         return hashlib.blake2b(array.tobytes(), digest_size=8).hexdigest()
@@ -29,6 +31,9 @@ PREAMBLE = f"""
 
     def answer(what):
         print(json.dumps(what), flush=True)
+
+    def threads():  # that the system counts, whoever started them
+        return len(os.listdir("/proc/self/task"))
 """
 
 
@@ -84,6 +89,9 @@ def threading_layers():
 
 # numba's layer is started before fanin draws, or never
 OF_LAYERS = pytest.mark.parametrize("layer", ["not started", *threading_layers()])
+# FANIN_THREADS: with numba's layer where that is safe, and without
+OF_SHARING = pytest.mark.parametrize("sharing", ["numba", "own"])
+NEEDS_PROC = pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="needs Linux' list of threads")
 NEEDS_FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
 
 USERS_KERNEL = "import numba; from users_kernel import users_own"

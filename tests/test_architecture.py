@@ -40,8 +40,9 @@ LEVELS = {
     "__main__": 12,
 }
 HEAVY = {"numba", "llvmlite", "torch", "jax", "jaxlib", "keras", "dask", "onnx", "cupy", "rich", "scipy", "ml_dtypes"}
-NUMBA_FILES = {"_kernels/device.py", "_backends/compile.py", "_backends/cpu.py", "_backends/cuda/devices.py",
-               "_backends/cuda/launch.py", "_backends/cuda/memory.py", "_backends/cuda/variants.py"}
+NUMBA_FILES = {"_kernels/device.py", "_backends/compile.py", "_backends/cpu.py", "_backends/layer.py",
+               "_backends/sharing.py", "_backends/cuda/devices.py", "_backends/cuda/launch.py",
+               "_backends/cuda/memory.py", "_backends/cuda/variants.py"}
 MAX_LINES = 400
 
 # What the scalar functions may import, for their annotations too; and the files of _kernels/ that prepare functions on

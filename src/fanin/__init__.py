@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from . import math as math
 from . import stream as stream
+from ._backends import set_threading as set_threading
 from ._errors import FaninAttributeError as FaninAttributeError
 from ._errors import FaninError as FaninError
 from ._errors import FaninImportError as FaninImportError

@@ -37,7 +37,7 @@ def array(init: str | dict[str, Any] | Initializer, shape: Shape, chunks: Any = 
     The values depend neither on the chunks nor on the scheduler: threads, processes and clusters compute the same bits
     as the scheme itself. (Orthogonal schemes: within 1e-5·gain, 1e-13·gain for 8-byte numbers.) The graph holds the
     scheme and where each chunk lies, no data. `x[5]` or `x[:, ::10]` draws the elements asked for, not whole chunks
-    (from Dask 2025.1 on). fanin's own threads help in each of Dask's; there is one team of them for all.
+    (from Dask 2025.1 on). Other threads help in each of Dask's; there is one team of them for all.
 
     Args:
         init: a scheme, a name (`Registry.get`), or a scheme's config.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import fanin
 from devices import on_host
 from fanin import Eye, Initializer, Normal, Sparse, TruncatedNormal, Uniform
-from fanin._backends import cpu
+from fanin._backends import sharing
 from fanin._drawing.execute import materialize_range
 from fanin._seeding import Key
 from fanin.math import fma, log
@@ -21,7 +21,7 @@ from vectors import make_golden
 
 CASES = make_golden.cases()
 KEY = {"seed": 2**40 + 7, "name": "agreement"}
-LARGE = (3 * cpu.SMALL + 5,)  # an odd number that takes the parallel loop
+LARGE = (3 * sharing.SMALL + 5,)  # an odd number that takes the parallel loop
 # Few schemes, for each loop of each is compiled: a word and a pair per number, 4 and 8 bytes, complex, half.
 DRAWS = [(Normal(), "float32"), (Uniform(), "float64"), (Normal(), "complex64"), (Normal(), "bfloat16")]
 MASKED = [(Sparse(0.5), "float32"), (Eye(2.5), "float32")]
@@ -105,11 +105,11 @@ def test_the_number_of_threads_does_not_count(scheme, dtype):
 
 
 @OF_DRAWS
-@pytest.mark.parametrize("count", [-1, 0, 1, cpu.SMALL // 2, cpu.SMALL // 2 + 1])
+@pytest.mark.parametrize("count", [-1, 0, 1, sharing.SMALL // 2, sharing.SMALL // 2 + 1])
 @pytest.mark.parametrize("start", [0, 1, 2, 3, 5, 4095, 4096, 4097])
 def test_parallel_runs_from_odd_starts(scheme, dtype, start, count):
     """Any start, and counts around the ends of blocks, of tasks, and of where threads begin to serve."""
-    count += cpu.SMALL
+    count += sharing.SMALL
     whole = scheme(LARGE, dtype, **KEY)
     part = np.full(count + 2, holes(dtype))
     scheme.shard(LARGE, slice(start, start + count), dtype, **KEY, out=part[1:-1])

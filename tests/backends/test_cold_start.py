@@ -40,7 +40,10 @@ def loops_on_disk(folder):
 
 
 def test_a_loop_for_each_sampler_and_storage_type_and_none_for_a_preset(tmp_path):
-    """Presets, sizes, layouts of the parameters and numbers of threads share compiled code."""
+    """Presets, sizes, layouts of the parameters and numbers of threads share compiled code.
+
+    One parallel loop, in a variant for each number of parameters, serves all samplers, where there are two processors.
+    """
     run("""
         get = fanin.Registry.get
         presets = ["he_normal", "glorot_normal", "lecun_normal", "truncated_normal",
@@ -55,6 +58,7 @@ def test_a_loop_for_each_sampler_and_storage_type_and_none_for_a_preset(tmp_path
     """, NUMBA_CACHE_DIR=str(tmp_path))
 
     found = loops_on_disk(tmp_path)
+    assert found.pop("cpu._pieces_of_run", 3) == 3
     assert found == {f"loops.fill_run-{sampler}-float32x1": 1
                      for sampler in ("normal", "truncated_centre", "uniform", "uniform_inside")}
 

@@ -4,6 +4,7 @@ tests/vectors/make_jax_replay.py recorded the first; tests/interop/test_compat_j
 """
 
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -16,6 +17,8 @@ import mpmath
 import numpy as np
 import pytest
 
+import fanin
+from fanin._backends import sharing
 from fanin.compat import jax as fj
 from fanin.compat.jax import _erf, _fill, _keys, _samplers, _threefry
 
@@ -149,16 +152,19 @@ def test_words_follow_the_definition_of_the_layout(partitionable, n):
 
 
 @layouts
-def test_threads_and_pieces_do_not_change_a_word(partitionable, monkeypatch):
-    """An array that several threads share has the words of one that is filled at once."""
+def test_threads_and_pieces_do_not_change_a_word(partitionable):
+    """An array that several threads share has the words of one that a single thread fills at once."""
     key, n = fj.key(3, partitionable=partitionable), 1_000_003
-    with monkeypatch.context() as patch:
-        patch.setattr(_fill, "SMALL", 2 * n)
-        patch.setattr(_fill, "PIECE", (2 * n, 2 * n))
-        whole = fj.bits(key, n)
-    monkeypatch.setattr(_fill, "thread_count", lambda: 3)
+    try:
+        found = []
+        for choice in ("none", "own", "numba"):
+            fanin.set_threading(choice)
+            found.append(fj.bits(key, n))
+    finally:
+        fanin.set_threading("numba")
 
-    assert (fj.bits(key, n) == whole).all()
+    assert (found[1] == found[0]).all()
+    assert (found[2] == found[0]).all()
 
 
 def test_the_upper_half_of_the_counter_is_used():
@@ -176,11 +182,19 @@ def test_the_upper_half_of_the_counter_is_used():
 
 def test_pieces_do_not_go_past_the_lower_half_of_the_counter(monkeypatch):
     """They begin at multiples of their size, a power of two, whatever the count and the threads."""
-    monkeypatch.setattr(_fill, "thread_count", lambda: 3)
-    for count in (10**6, 3 * 10**7, 2**33 + 10):
+    for threads, count in itertools.product((1, 3), (10**6, 3 * 10**7, 2**33 + 10)):
+        monkeypatch.setattr(sharing, "thread_count", lambda: threads)  # noqa: B023
+        _, size = _fill._cut(count)
+        out = np.broadcast_to(np.uint32(0), count)  # as long as that, in four bytes
         pieces = []
-        _fill._share(lambda start, stop: pieces.append((start, stop)), count)  # noqa: B023
-        pieces.sort()
+
+        def loop(front, back, first, second, high, *_):
+            start = high * 2**32 + first
+            assert start + len(front) == high * 2**32 + second
+            pieces.append((start, start + len(front) + len(back)))  # noqa: B023
+
+        for i in range(-(-count // size)):
+            _fill._partitionable_piece(loop, i, size, out, 0, 0, ())
 
         assert [start for start, _ in pieces[1:]] == [stop for _, stop in pieces[:-1]]
         assert (pieces[0][0], pieces[-1][1]) == (0, count)

@@ -1,16 +1,21 @@
 """Where arrays are filled. `check_device` is the only place that reads a device string."""
 
+from __future__ import annotations
+
 import importlib
 import importlib.util
+from typing import Any
 
 from .._errors import FaninRuntimeError, FaninTypeError, FaninValueError
+from .choice import chosen
+from .choice import set_threading as set_threading
 
 _MODULES = {"cpu": ".cpu", "reference": ".reference", "cuda": ".cuda"}
-_loaded = {}
-_usable_cuda = None  # the CUDA backend, once it was found to have all that it needs
+_loaded: dict[str, Any] = {}
+_usable_cuda: Any = None  # the CUDA backend, once it was found to have all that it needs
 
 
-def check_device(device):
+def check_device(device: Any) -> str:
     """The full name of a device, "cuda:1", from a string, a torch.device, or None for the CPU.
 
     "cuda" is the current device of this thread, as torch.cuda.set_device sets it; at first device 0.
@@ -38,9 +43,10 @@ def check_device(device):
                           f"{device!r})")
 
 
-def get_backend(device):
+def get_backend(device: str) -> Any:
     """The backend module for a name that `check_device` returned, imported at its first use (numba is slow to)."""
     if device not in _loaded:
+        chosen()  # a wrong FANIN_THREADS is an error of the first draw, not of the first large one
         from .interrupts import uninterrupted
 
         with uninterrupted():
@@ -48,7 +54,7 @@ def get_backend(device):
     return _loaded[device]
 
 
-def require_cuda(what):
+def require_cuda(what: str) -> Any:
     """The CUDA backend, on a machine that can run it; else a FaninRuntimeError that says what `what` lacks."""
     backend, lack = _cuda()
     if lack:
@@ -56,13 +62,13 @@ def require_cuda(what):
     return backend
 
 
-def find_devices():
+def find_devices() -> list[tuple[str, str]]:
     """[(name, what it is or why there is none)] of this machine, for people to read."""
     backend, lack = _cuda()
     return get_backend("cpu").devices() + ([("cuda", f"none: it needs {lack}")] if lack else backend.devices())
 
 
-def _cuda():
+def _cuda() -> tuple[Any, str | None]:
     """(the CUDA backend, None), or what is missing here as its second item, in a few words and with the cure."""
     global _usable_cuda
     if _usable_cuda is not None:

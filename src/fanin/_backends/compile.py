@@ -1,10 +1,13 @@
 """What compiles the loops with numba for this machine's processor, and keeps the compiled code on disk."""
 
+from __future__ import annotations
+
 import functools
 import hashlib
 import os
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numba
 from llvmlite import ir
@@ -17,6 +20,9 @@ from .._kernels.device import register_cpu
 from . import loops
 from .interrupts import uninterrupted
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 register_cpu()
 
 if hasattr(os, "register_at_fork"):
@@ -27,14 +33,14 @@ if hasattr(os, "register_at_fork"):
 
 
 @intrinsic
-def align_stack(_context):
+def align_stack(_context: Any) -> Any:
     """Align the frame of the function that holds the hot loop to 64 bytes.
 
     LLVM spills some vector constants and doesn't realign the stack for them: where the frame happens to lie across
     cache lines the loop loses up to a quarter of its speed. (llvmlite prints attributes only where there is a plain
     one.)
     """
-    def generate(context, builder, _signature, _arguments):
+    def generate(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
         builder.function.attributes.add("nounwind")
         builder.function.attributes.alignstack = 64
         return context.get_dummy_value()
@@ -43,9 +49,9 @@ def align_stack(_context):
 
 
 @intrinsic
-def _stack_words(_context):
+def _stack_words(_context: Any) -> Any:
     """The address of room for a group's words on the stack, as pairs and as single words."""
-    def generate(_context, builder, _signature, _arguments):
+    def generate(_context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
         room = cgutils.alloca_once(builder, ir.ArrayType(ir.IntType(64), 2 * loops.GROUP))
         room.align = 64
         pointers = [builder.bitcast(room, ir.IntType(width).as_pointer()) for width in (64, 32)]
@@ -61,51 +67,57 @@ inline = numba.njit(nogil=True, error_model="numpy", forceinline=True)
 
 
 @inline
-def scratch():
+def scratch() -> Any:
     """loops.scratch for numbers of 4 bytes and less."""
     pairs, words = _stack_words()
     return numba.carray(pairs, 2 * loops.GROUP), numba.carray(words, 4 * loops.GROUP)
 
 
 @inline
-def scratch_wide():
+def scratch_wide() -> Any:
     """loops.scratch for numbers of 8 bytes: each is made of a pair."""
     pairs, _ = _stack_words()
     return numba.carray(pairs, 2 * loops.GROUP), numba.carray(pairs, 2 * loops.GROUP)
 
 
-def compile_loop(loop):
+def compile_loop(loop: Callable[..., None], parallel: bool = False) -> Any:
     """The loop compiled, in code that other processes find on disk."""
+    options = {"nogil": True, "error_model": "numpy", "parallel": parallel}
     try:
-        return numba.njit(nogil=True, error_model="numpy", cache=True)(loop)
+        return numba.njit(**options, cache=True)(loop)
     except RuntimeError:  # numba finds no folder to keep compiled code in
         _warn_uncached()
-        return numba.njit(nogil=True, error_model="numpy")(loop)
+        return numba.njit(**options)(loop)
 
 
 @functools.cache
-def _warn_uncached():
+def _warn_uncached() -> None:
     warnings.warn("fanin compiles its loops anew in each process, because no folder for compiled code can be written: "
                   "set NUMBA_CACHE_DIR to one that can", RuntimeWarning, stacklevel=2)
 
 
-def ready(kernel, *nothing):
+def ready(kernel: Any, *nothing: Any) -> None:
     """Compile a kernel by a call that has nothing to fill, before other threads need it."""
     if not kernel.overloads:
-        with uninterrupted():
-            try:
-                kernel(*nothing)
-            except ImportError:  # kept by another process for a sampler of a module that isn't here: it came by value
-                kernel._cache = NullCache()
-                kernel(*nothing)
-            except OSError:  # a full disk, say: the code was made, and can't be kept
-                if not kernel.overloads:
-                    raise
-                _warn_uncached()
+        compile_by(kernel, *nothing)
+
+
+def compile_by(kernel: Any, *nothing: Any) -> None:
+    """Compile a kernel for arguments of these types by a call that has nothing to fill."""
+    with uninterrupted():
+        try:
+            kernel(*nothing)
+        except ImportError:  # kept by another process for a sampler of a module that isn't here: it came by value
+            kernel._cache = NullCache()
+            kernel(*nothing)
+        except OSError:  # a full disk, say: the code was made, and can't be kept
+            if not kernel.overloads:
+                raise
+            _warn_uncached()
 
 
 @functools.cache
-def sources(*folders):
+def sources(*folders: Path) -> str:
     """A digest of the files that compiled code is made from: numba's own cache doesn't see edits in other files.
 
     Those of _kernels/ and _backends/, and of `folders` with loops of their own.

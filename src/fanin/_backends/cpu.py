@@ -1,9 +1,11 @@
 """The loops of loops.py through `@njit`, a variant per sampler and type, on all cores."""
 
+from __future__ import annotations
+
 import functools
 import hashlib
 import math
-import os
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numba
 import numpy as np
@@ -14,19 +16,36 @@ from .._kernels.samplers import constant, constant_pair
 from . import loops
 from .blocks import block_of, is_wide, number_of
 from .compile import align_stack, compile_loop, inline, jit, ready, scratch, scratch_wide, sources
-from .strides import as_run, target
-from .threads import share
+from .sharing import MOST, Pieces, call, compiled_too, prange, share, split, thread_count, use_threads
+from .strides import Target, as_run, target
 
-PIECE = 2**15, 2**23  # least and most numbers that a thread takes at a time: 15 µs of work, and 5 ms, for Ctrl-C
-SMALL = 2 * PIECE[0]  # numbers below which waking threads costs more than it gains
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._plans.indexing import Block
+    from .._plans.plan import SamplerPlan
+    from .._seeding import Key
+    from .._types import Array
+
+Params: TypeAlias = tuple[Any, ...]
+
 SCRATCH = 65536  # elements of the one temporary, for arrays whose strides the loops can't express
 
 
-def fill(plan, key, out, block, serial=False):
+def fill(plan: SamplerPlan, key: Key, out: Array, block: Block) -> None:
     """Write the elements of `block` into `out`, an array of its dims and of the plan's dtype.
 
-    `serial` keeps it to this thread. For an empty array it compiles what it would need.
+    For an empty array it compiles what it would need.
     """
+    _fill(plan, key, out, block, shared=True)
+
+
+def fill_in_this_thread(plan: SamplerPlan, key: Key, out: Array, block: Block) -> None:
+    """`fill` without help: for work beside other threads that are busy."""
+    _fill(plan, key, out, block, shared=False)
+
+
+def _fill(plan: SamplerPlan, key: Key, out: Array, block: Block, shared: bool) -> None:
     if plan.mask is None and (plan.sampler is constant or plan.sampler is constant_pair):
         _fill_constant(plan, out)
         return
@@ -34,13 +53,12 @@ def fill(plan, key, out, block, serial=False):
     kernels = _kernels(plan.sampler, plan.mask, storage, parts)
     run = as_run(out, block, storage)
     place = None if run is not None else target(out, block, storage)
-    threads = 1 if serial or out.size * parts < SMALL else thread_count()
     arguments = key.words, plan.params, plan.mask_params
     try:
         if run is not None:
-            _fill_run(kernels.run(), threads, run, block.start * parts, arguments)
+            _fill_run(kernels.run(), shared, run, block.start * parts, arguments)
         elif place is not None:
-            _fill_strided(kernels.strided(), threads, place, arguments)
+            _fill_strided(kernels.strided(), shared, place, arguments)
         else:
             _fill_through_scratch(plan, key, out, block)
     except numba.core.errors.NumbaError as error:  # nothing was written: the kernel was never run
@@ -48,7 +66,7 @@ def fill(plan, key, out, block, serial=False):
                              "else b` and fanin.math; the compiler's own words stand above") from error
 
 
-def _fill_constant(plan, out):
+def _fill_constant(plan: SamplerPlan, out: Array) -> None:
     # numpy fills plain integers at the speed of memory, half and complex types at a tenth of it
     if plan.parts == 1:
         out.view(plan.storage).fill(plan.params[0])
@@ -56,7 +74,7 @@ def _fill_constant(plan, out):
         out[...] = np.array(plan.params).view(out.dtype)[0]
 
 
-def _fill_through_scratch(plan, key, out, block):
+def _fill_through_scratch(plan: SamplerPlan, key: Key, out: Array, block: Block) -> None:
     if out.size <= SCRATCH:
         scratch = np.empty(out.shape, out.dtype)
         fill(plan, key, scratch, block)
@@ -70,73 +88,77 @@ def _fill_through_scratch(plan, key, out, block):
         _fill_through_scratch(plan, key, piece, block._replace(start=start, dims=piece.shape))
 
 
-def devices():
+def devices() -> list[tuple[str, str]]:
     """(name, description) of the one device that this backend serves."""
     return [("cpu", f"{thread_count()} threads, numba {numba.__version__}")]
 
 
-# -- threads ------------------------------------------------------------------------------------------------------
+# -- pieces, for several threads ----------------------------------------------------------------------------------
 
 
-def _fill_run(kernel, threads, run, first, arguments):
+@compiled_too
+def _piece_of_run(loop: Any, i: int, lead: int, size: int, out: Array, first: int,
+                  key: Params, params: Params, mask_params: Params) -> None:
+    start = lead + i * size
+    call(loop, out[start:start + size], first + start, key, params, mask_params)
+
+
+def _pieces_of_run(loop: Any, threads: int, begin: int, end: int, lead: int, size: int, out: Array, first: int,
+                   key: Params, params: Params, mask_params: Params) -> None:
+    before = use_threads(threads)
+    for i in prange(begin, end):
+        _piece_of_run(loop, i, lead, size, out, first, key, params, mask_params)
+    use_threads(before)
+
+
+def _fill_run(kernel: Any, shared: bool, run: Array, first: int, arguments: Params) -> None:
     ready(kernel, run[:0], first, *arguments)
-    if threads == 1 and len(run) <= PIECE[1]:
+    threads, size = split(len(run), loops.CHUNK) if shared else (1, MOST)
+    if len(run) <= size:
         kernel(run, first, *arguments)
         return
-    size = _piece(len(run), threads)
-    lead = -first % loops.CHUNK  # the first piece takes the odd start, so that all others hold whole blocks
+    lead = -first % loops.CHUNK  # is left before the first piece, so that all others hold whole blocks
     if lead:
         kernel(run[:lead], first, *arguments)
-
-    def work(i):
-        start = lead + i * size
-        kernel(run[start:start + size], first + start, *arguments)
-
-    share(work, -(-(len(run) - lead) // size), threads)
+    share(_RUN, kernel, -(-(len(run) - lead) // size), threads, lead, size, run, first, *arguments)
 
 
-def _fill_strided(kernel, threads, place, arguments):
+@compiled_too
+def _strided_piece(loop: Any, i: int, axis: int, size: int, out: Array, at: int, first: int, dims: Array,
+                   number_steps: Array, out_steps: Array, key: Params, params: Params, mask_params: Params) -> None:
+    start = i * size
+    part = dims.copy()
+    part[axis] = min(size, dims[axis] - start)
+    call(loop, out, at + start * out_steps[axis], first + start * number_steps[axis], part, number_steps, out_steps,
+         key, params, mask_params)
+
+
+def _strided_pieces(loop: Any, threads: int, begin: int, end: int, axis: int, size: int, out: Array, at: int,
+                    first: int, dims: Array, number_steps: Array, out_steps: Array,
+                    key: Params, params: Params, mask_params: Params) -> None:
+    before = use_threads(threads)
+    for i in prange(begin, end):
+        _strided_piece(loop, i, axis, size, out, at, first, dims, number_steps, out_steps, key, params, mask_params)
+    use_threads(before)
+
+
+def _fill_strided(kernel: Any, shared: bool, place: Target, arguments: Params) -> None:
     ready(kernel, *place._replace(dims=place.dims * 0), *arguments)
     numbers = math.prod(place.dims.tolist())
-    if threads == 1 and numbers <= PIECE[1]:
+    threads, piece = split(numbers, 1) if shared else (1, MOST)
+    if numbers <= piece:
         kernel(*place, *arguments)
         return
-    rows, piece = place.dims[:-1], _piece(numbers, threads)
+    rows = place.dims[:-1]
     axis = int(place.dims.argmax())
     if len(rows) and int(rows.max()) * piece >= numbers:  # enough rows: short ones take longer than long ones
         axis = int(rows.argmax())
     length = int(place.dims[axis])
     size = max(1, piece * length // numbers)
-
-    def work(i):
-        start, dims = i * size, place.dims.copy()
-        dims[axis] = min(size, length - start)
-        at = place.at + start * int(place.out_steps[axis])
-        first = place.first + start * int(place.number_steps[axis])
-        kernel(*place._replace(at=at, first=first, dims=dims), *arguments)
-
-    share(work, -(-length // size), threads)
+    share(_STRIDED, kernel, -(-length // size), threads, axis, size, *place, *arguments)
 
 
-def _piece(numbers, threads):
-    """Numbers that a thread takes at a time: a fourth of its share, so that one that is held up can be helped."""
-    fourth = numbers // (4 * threads)
-    return min(max(PIECE[0], fourth - fourth % loops.CHUNK), PIECE[1])
-
-
-def thread_count():
-    """As many threads as numba would use in this one, and OpenMP if it is told to."""
-    layer = numba.np.ufunc.parallel
-    # asking numba starts its threading layer, which is the caller's to choose; before that there is nothing to ask
-    threads = numba.get_num_threads() if layer._is_initialized else numba.config.NUMBA_NUM_THREADS
-    return min(threads, _openmp_threads() or threads)
-
-
-@functools.cache
-def _openmp_threads():
-    """OMP_NUM_THREADS, or of a list of them, one for each level of nesting, the first; None without one."""
-    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return int(first) or None if first.isdecimal() else None
+_RUN, _STRIDED = Pieces(_piece_of_run, _pieces_of_run), Pieces(_strided_piece, _strided_pieces)
 
 
 # -- compiled variants --------------------------------------------------------------------------------------------
@@ -145,11 +167,11 @@ def _openmp_threads():
 class _Kernels:
     """The loops for one sampler, mask and storage type; each compiled when it is first called."""
 
-    def __init__(self, label, block, number, wide):
-        def named(compiler):
+    def __init__(self, label: str, block: Callable[..., Any], number: Callable[..., Any] | None, wide: bool) -> None:
+        def named(compiler: Callable[..., Any]) -> Callable[..., Any]:
             # Code from disk is linked by name. By numba's own names, which it numbers anew in each process, one
             # sampler's loop would call another's helpers where two processes had compiled them: wrong draws.
-            def compile_named(function):
+            def compile_named(function: Callable[..., Any]) -> Any:
                 function.__qualname__ = f"{function.__name__}-{label}"
                 return compiler(function)
 
@@ -161,7 +183,7 @@ class _Kernels:
         scope = loops.specialize(block, number, wide, named(inline), named(jit), align_stack=align_stack,
                                  scratch=scratch_wide if wide else scratch)
 
-        def compiled(function):
+        def compiled(function: Callable[..., Any]) -> Any:
             return compile_loop(loops.loop(function, scope, label))
 
         self.run = functools.cache(functools.partial(compiled, loops.fill_run))
@@ -169,7 +191,7 @@ class _Kernels:
 
 
 @functools.cache
-def _kernels(sampler, mask, storage, parts):
+def _kernels(sampler: Any, mask: Any, storage: np.dtype[Any], parts: int) -> _Kernels:
     block = block_of(sampler, mask, storage, parts)
     name = f"{sampler.__name__}-{mask.__name__}" if mask else sampler.__name__
     code = hashlib.blake2b((sources() + fingerprint(sampler)).encode(), digest_size=8).hexdigest()

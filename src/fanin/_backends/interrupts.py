@@ -1,12 +1,16 @@
 """Ctrl-C that waits for the end of what must not be left half done: importing numba, and compiling with it."""
 
+from __future__ import annotations
+
 import contextlib
 import signal
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
-def uninterrupted():
+def uninterrupted() -> Iterator[None]:
     """Keep SIGINT until the end of the block, and let its handler have it there.
 
     After an interrupted `import numba` the next import finds half of its modules, so that no later draw of the process
@@ -17,7 +21,7 @@ def uninterrupted():
     if threading.current_thread() is not threading.main_thread() or not callable(handler):
         yield  # ignored, or left to the system, or to a handler that isn't Python's
         return
-    kept = []
+    kept: list[tuple[Any, ...]] = []
     try:
         signal.signal(signal.SIGINT, lambda *arguments: kept.append(arguments))
         yield

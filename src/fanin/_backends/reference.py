@@ -1,11 +1,21 @@
 """The oracle: the same scalar functions, run by Python one number at a time. About ten thousand numbers a second."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .blocks import block_of, is_wide
 
+if TYPE_CHECKING:
+    from .._plans.indexing import Block
+    from .._plans.plan import SamplerPlan
+    from .._seeding import Key
+    from .._types import Array
 
-def fill(plan, key, out, block, serial=True):
+
+def fill(plan: SamplerPlan, key: Key, out: Array, block: Block) -> None:
     """Write the elements of `block` into `out`, an array of its dims and of the plan's dtype."""
     storage = plan.storage
     parts = plan.parts
@@ -19,3 +29,6 @@ def fill(plan, key, out, block, serial=True):
             numbers = [one_block(np.uint64(n // lanes), *words, plan.params, plan.mask_params)[n % lanes]
                        for n in range(first, first + parts)]
             out[index] = np.array(numbers, stored_as).view(plan.dtype)[0]
+
+
+fill_in_this_thread = fill

@@ -1,22 +1,24 @@
-"""Threads that share one call's work: the caller, and helpers that are kept for the next call.
+"""fanin's own threads, which share one call's work: the caller, and helpers that are kept for the next call.
 
-Not numba's `parallel=True`. A process has one threading layer of numba, and the first parallel kernel starts it for
-good: OpenMP then kills each forked child that runs a parallel kernel, the workqueue each process in which two threads
-run parallel kernels at once, and the caller's own kernels are among them. This team leaves the layer to the caller.
+They serve where numba's threading layer is not safe, or not wanted (see layer.py).
 """
+
+from __future__ import annotations
 
 import collections
 import contextlib
 import os
 import queue
 import threading
+from collections.abc import Callable
+from typing import NoReturn
 
 
 class _Job:
-    """Pieces of work, to be taken by whoever comes."""
+    """Pieces of work that the caller and its helpers draw, each the next one that nobody has begun."""
 
-    def __init__(self, work, count):
-        self._work = work
+    def __init__(self, work: Callable[[int], None], count: int) -> None:
+        self._work: Callable[[int], None] | None = work
         self._todo = collections.deque(range(count))
         self._lock = threading.Lock()
         self._helping = 0
@@ -25,23 +27,24 @@ class _Job:
         self._left.acquire()
         self.error: BaseException | None = None
 
-    def take(self):
+    def work(self) -> None:
+        """Do pieces until none is left."""
         work = self._work
-        while self._todo:
+        while self._todo and work:
             try:
                 piece = self._todo.popleft()
             except IndexError:  # another was quicker
                 return
             work(piece)
 
-    def help(self):
+    def help(self) -> None:
         """A helper's part. It may come late, when the caller has gone on."""
         with self._lock:
             if self._closed:
                 return
             self._helping += 1
         try:
-            self.take()
+            self.work()
         except BaseException as error:  # the caller's to raise
             self.error = error
             self._todo.clear()
@@ -50,7 +53,7 @@ class _Job:
             if self._closed and not self._helping:
                 self._left.release()
 
-    def close(self):
+    def close(self) -> None:
         """Leave the other pieces undone, and wait for those at work. After an interrupt it is called again."""
         with self._lock:
             self._closed = True
@@ -62,12 +65,12 @@ class _Job:
 
 
 class _Team:
-    def __init__(self):
-        self._jobs = queue.SimpleQueue()
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._size = 0
         self._growing = threading.Lock()
 
-    def call(self, job, helpers):
+    def call(self, job: _Job, helpers: int) -> None:
         with self._growing, contextlib.suppress(RuntimeError):  # no more threads are allowed: fewer will do
             while self._size < helpers:
                 threading.Thread(target=self._serve, name="fanin", daemon=True).start()
@@ -75,12 +78,12 @@ class _Team:
         for _ in range(min(helpers, self._size)):
             self._jobs.put(job)
 
-    def _serve(self):
+    def _serve(self) -> NoReturn:
         while True:
             self._jobs.get().help()
 
 
-def share(work, count, threads):
+def share(work: Callable[[int], None], count: int, threads: int) -> None:
     """work(0), …, work(count - 1) in this thread and up to threads - 1 helpers; returns when nobody is at work.
 
     An exception, Ctrl-C above all, is raised when all have finished the piece that they are at: nobody then writes into
@@ -90,7 +93,7 @@ def share(work, count, threads):
     interrupt: BaseException | None = None
     try:
         _team.call(job, min(threads, count) - 1)
-        job.take()
+        job.work()
     finally:
         while True:  # no call may stand before this `try`: it would be a place for a second Ctrl-C
             try:
@@ -103,7 +106,7 @@ def share(work, count, threads):
         raise error
 
 
-def _renew():
+def _renew() -> None:
     global _team
     _team = _Team()  # threads don't survive a fork
 

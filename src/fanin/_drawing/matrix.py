@@ -128,6 +128,6 @@ def _normals(whole, dtype, key, backend):
 
     def normals(rows, columns, out):
         # In this thread: it is a few hundredths of the work, and BLAS's threads still spin between its products.
-        backend.fill(plan, key, out, indexing.block(indexing.parse((rows, columns), shape), shape), serial=True)
+        backend.fill_in_this_thread(plan, key, out, indexing.block(indexing.parse((rows, columns), shape), shape))
 
     return normals

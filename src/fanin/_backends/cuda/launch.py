@@ -18,15 +18,14 @@ THREADS, GRIDS = (2, 1) if SIMULATED else (256, 16)  # threads of a block; block
 LEAST = 1 if SIMULATED else 128  # blocks: idle ones cost nothing, and numba warns of fewer
 
 
-def fill(plan, key, out, block, serial=False):
+def fill(plan, key, out, block):
     """Write the elements of `block` into `out`, a `DeviceView` of its dims and of the plan's dtype.
 
-    The work is queued on the view's stream, and done when that is. `serial` means nothing here. For an empty view it
-    compiles what it would need.
+    The work is queued on the view's stream, and done when that is. For an empty view it compiles what it would need.
     """
     storage, parts = plan.storage, plan.parts
     run = run_arguments(out, block, storage, parts)
-    tasks, span, rank, arguments = run or strided_arguments(out, block, storage, parts)
+    tasks, span, rank, arguments = run or strided_arguments(out, block, storage, parts)  # type: ignore[misc]
     kinds = tuple(tuple(value.dtype for value in values) for values in (plan.params, plan.mask_params))
     label = (out.device, plan.sampler, plan.mask, storage, parts, rank, bool(run), kinds)
     if label not in _kernels:
@@ -53,7 +52,7 @@ def copy(values, out):
     storage = np.dtype(f"u{min(out.dtype.itemsize, 8)}")
     values = np.ascontiguousarray(values)
     parts = out.dtype.itemsize // storage.itemsize
-    tasks, span, rank, arguments = copy_arguments(out, values, storage, parts)
+    tasks, span, rank, arguments = copy_arguments(out, values, storage, parts)  # type: ignore[misc]
     label = (out.device, storage, rank)
     if label not in _kernels:
         _kernels[label] = _compile(copier(storage, rank), copy_signature(rank), out.device)

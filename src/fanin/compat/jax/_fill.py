@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..._backends.compile import align_stack, compile_loop, ready, sources
-from ..._backends.cpu import PIECE, SMALL, thread_count
-from ..._backends.threads import share
+from ..._backends.sharing import Pieces, call, compiled_too, prange, share, split, use_threads
 from ._keys import LOW, split_key
 from ._threefry import threefry
 
@@ -68,25 +67,54 @@ def fill(out: Array, key: Key, which: Sampler, params: tuple[Any, ...] = ()) -> 
             _fill_original(out[start:start + (BLOCK if b < blocks else rest)], block_key, which, params)
 
 
+# Pieces begin at multiples of their size, a power of two, so that none goes past a multiple of 2**32.
+
+
+@compiled_too
+def _partitionable_piece(loop: Any, i: int, size: int, out: Array, k0: Any, k1: Any, params: tuple[Any, ...]) -> None:
+    start = i * size
+    stop = min(start + size, len(out))
+    middle = (start + stop) // 2
+    call(loop, out[start:middle], out[middle:stop], start & LOW, middle & LOW, start >> 32, k0, k1, params)
+
+
+def _partitionable_pieces(loop: Any, threads: int, begin: int, end: int, size: int, out: Array, k0: Any, k1: Any,
+                          params: tuple[Any, ...]) -> None:
+    before = use_threads(threads)
+    for i in prange(begin, end):
+        _partitionable_piece(loop, i, size, out, k0, k1, params)
+    use_threads(before)
+
+
 def _fill_partitionable(out: Array, key: Key, which: Sampler, params: tuple[Any, ...]) -> None:
     loop, rest = _loop(partitionable, which), (np.uint32(key[0]), np.uint32(key[1]), params)
     ready(loop, out[:0], out[:0], 0, 0, 0, *rest)
-
-    def work(start: int, stop: int) -> None:
-        middle = (start + stop) // 2
-        loop(out[start:middle], out[middle:stop], start & LOW, middle & LOW, start >> 32, *rest)
-
     even = len(out) - len(out) % 2
-    _share(work, even)
+    _share(Pieces(_partitionable_piece, _partitionable_pieces), loop, even, out[:even], *rest)
     if even < len(out):
         _put_first(out, even, loop, even & LOW, 0, even >> 32, *rest)
+
+
+@compiled_too
+def _original_piece(loop: Any, i: int, size: int, front: Array, back: Array, half: int, k0: Any, k1: Any,
+                    params: tuple[Any, ...]) -> None:
+    start = i * size
+    call(loop, front[start:start + size], back[start:start + size], start, half, k0, k1, params)
+
+
+def _original_pieces(loop: Any, threads: int, begin: int, end: int, size: int, front: Array, back: Array, half: int,
+                     k0: Any, k1: Any, params: tuple[Any, ...]) -> None:
+    before = use_threads(threads)
+    for i in prange(begin, end):
+        _original_piece(loop, i, size, front, back, half, k0, k1, params)
+    use_threads(before)
 
 
 def _fill_original(out: Array, key: Key, which: Sampler, params: tuple[Any, ...]) -> None:
     loop, rest = _loop(original, which), (np.uint32(key[0]), np.uint32(key[1]), params)
     ready(loop, out[:0], out[:0], 0, 0, *rest)
     pairs, half = len(out) // 2, (len(out) + 1) // 2
-    _share(lambda start, stop: loop(out[start:stop], out[half + start:half + stop], start, half, *rest), pairs)
+    _share(Pieces(_original_piece, _original_pieces), loop, pairs, out[:pairs], out[half:], half, *rest)
     if half > pairs:  # JAX pads an odd count with a zero counter
         _put_first(out, pairs, loop, pairs, -pairs, *rest)
 
@@ -98,17 +126,16 @@ def _put_first(out: Array, at: int, loop: Any, *arguments: Any) -> None:
     out[at] = two[0]
 
 
-def _share(work: Callable[[int, int], None], count: int) -> None:
-    """work(start, stop) for pieces of range(count), by as many threads as are worth their waking.
+def _share(pieces: Pieces, loop: Any, count: int, *arguments: Any) -> None:
+    """The loop for all of range(count), by as many threads as are worth their waking."""
+    threads, size = _cut(count)
+    share(pieces, loop, -(-count // size), threads, size, *arguments)
 
-    Pieces begin at multiples of their size, a power of two, so that none goes past a multiple of 2**32.
-    """
-    threads = thread_count() if count >= SMALL else 1
-    size = min(max(PIECE[0], 1 << (count // (4 * threads)).bit_length()), PIECE[1])
-    if count <= size:
-        work(0, count)
-    else:
-        share(lambda i: work(i * size, min(count, (i + 1) * size)), -(-count // size), threads)
+
+def _cut(count: int) -> tuple[int, int]:
+    """(threads, numbers of a piece)."""
+    threads, size = split(count)
+    return threads, 1 << (size - 1).bit_length()
 
 
 @functools.cache
