@@ -18,7 +18,7 @@ compiled_too = register_jitable  # marks a piece: Python's, and a part of compil
 prange = numba.prange
 
 LEAST, MOST = 2**15, 2**21  # numbers in a piece: 15 µs of work, and a millisecond or a few, for Ctrl-C
-SMALL = 2 * LEAST  # numbers below which waking threads costs more than it gains
+SMALL = 2**17  # numbers up to which waking threads costs about as much as it gains
 
 
 class Pieces(NamedTuple):
@@ -35,7 +35,7 @@ class Pieces(NamedTuple):
 
 def split(numbers: int, multiple: int = 1) -> tuple[int, int]:
     """(threads, numbers of a piece) for a fill of so many numbers; the piece is a multiple of `multiple`."""
-    threads = thread_count() if numbers >= SMALL else 1
+    threads = thread_count() if numbers > SMALL else 1
     # a fourth of a thread's share, so that one that is held up can be helped
     size = -(-numbers // (layer.STEP * threads)) if threads > 1 else numbers
     return threads, min(max(LEAST, size + -size % multiple), MOST)
