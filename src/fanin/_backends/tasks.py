@@ -42,7 +42,7 @@ class DeviceView(NamedTuple):
         return self.size == 0 or all(dim == 1 or stride == step
                                      for dim, stride, step in zip(self.shape, self.strides, wanted, strict=True))
 
-    def part(self, places: Sequence[slice]) -> DeviceView:
+    def part(self, places: Sequence[Any]) -> DeviceView:
         """The elements at those slices, one for each axis, of step 1."""
         start = sum(place.start * stride for place, stride in zip(places, self.strides, strict=True))
         return self._replace(address=self.address + start, shape=tuple(place.stop - place.start for place in places))
