@@ -10,6 +10,8 @@ from .timing import best_calls
 
 SHAPES = ((64, 64), (64, 128), (32, 16, 3, 3), (128, 32), (16, 16))  # of the model's tensors, over and over
 TENSORS = 500
+LAYERS = 500  # of a module: Linear(16, 16), which has two tensors
+MODULE = f"a module of {2 * LAYERS:,} small tensors"
 SLOPE = 5**0.5  # torch.nn.Linear's own: kaiming_uniform_(weight, a=sqrt(5))
 
 
@@ -31,7 +33,25 @@ def measure(settings):
         model["torch"] = lambda: [draw(tensor, a=SLOPE) for tensor in tensors]
     budget = 0.05 if settings.quick else 1.0
     return [{"label": "one call on (64, 64)"} | best_calls(one, budget=budget),
-            {"label": f"a model of {TENSORS} small tensors, named"} | best_calls(model, calls=1, budget=budget)]
+            {"label": f"a model of {TENSORS} small tensors, named"} | best_calls(model, calls=1, budget=budget),
+            *(_whole_modules(budget) if torch is not None else [])]
+
+
+def _whole_modules(budget):
+    """`init_module` against torch's own reset of each layer: by two rules, and by all those of torch's own layers."""
+    from fanin.torch import init_module
+
+    module = torch.nn.Sequential(*[torch.nn.Linear(16, 16) for _ in range(LAYERS)])
+
+    def reset():
+        for layer in module:
+            layer.reset_parameters()
+
+    works = {"torch": reset, "two rules": lambda: init_module(module, {"*.bias": "zeros", "*": "he_normal"}, seed=1),
+             "as torch": lambda: init_module(module, "torch", seed=1)}
+    seconds = best_calls(works, calls=1, budget=budget)
+    return [{"label": label, "fanin, into a tensor": seconds[name], "torch": seconds["torch"]}
+            for label, name in ((MODULE, "two rules"), (f"{MODULE}, by the rules `torch`", "as torch"))]
 
 
 def tables(results):

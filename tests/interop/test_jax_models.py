@@ -127,6 +127,16 @@ def test_nnx_in_place(draws):
     assert (model.norm.var.get_value() == 1).all() and (model.norm.mean.get_value() == 0).all()
 
 
+def test_a_tied_name_is_a_sibling():
+    """A bias may take the fans of a weight that is drawn under another name, and nothing has to match that name."""
+    table = fanin.jax.init_model(shapes_of(Small), [
+        {"match": "linear.bias", "fans_of": "kernel", "init": "lecun_normal"},
+        {"match": "re:head.*|norm.*", "init": "zeros"}], seed=0, dry_run=True).table
+
+    assert rows(table)["linear.kernel"].note == "tied to head.kernel"
+    assert rows(table)["linear.bias"].plan.fan_in == 8
+
+
 def test_nnx_abstract(draws):
     """A model made by nnx.eval_shape gets the same values, and its memory only now; other Variables stay shapes."""
     model, abstract = Small(nnx.Rngs(0)), shapes_of(Small)

@@ -325,6 +325,33 @@ def check_what_is_shared_is_drawn_once():
         ("embedding.embeddings", ""), ("head.embeddings", "tied to embedding.embeddings")]
 
 
+def check_a_tied_name_is_a_sibling():
+    """A bias may take the fans of a weight that belongs to another layer, and nothing has to match that name."""
+    import keras
+    from keras import layers
+
+    from fanin.keras import init_model
+
+    class Head(layers.Layer):
+        def __init__(self, dense):
+            super().__init__()
+            self.kernel = dense.kernel
+            self.bias = self.add_weight(shape=(3,), name="bias")
+
+        def call(self, x):
+            return keras.ops.matmul(x, self.kernel) + self.bias
+
+    dense = layers.Dense(3)
+    dense.build((None, 6))
+    x = keras.Input((6,))
+    model = keras.Model(x, [dense(x), Head(dense)(x)])
+    table = init_model(model, [{"match": "head.bias", "fans_of": "kernel", "init": "lecun_normal"},
+                               {"match": "dense.*", "init": "ones"}], seed=0)
+    found = {row.parameter.name: row for row in table}
+    assert found["head.kernel"].note == "tied to dense.kernel"
+    assert found["head.bias"].plan.fan_in == 6
+
+
 def check_dtypes_follow_the_policy():
     """Variables of "mixed_bfloat16" are float32; those of "bfloat16" and "float16" are drawn in that type."""
     import keras
