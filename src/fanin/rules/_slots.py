@@ -71,7 +71,10 @@ def asked(slots: Iterable[Slot]) -> list[Parameter]:
 def assign_slots(rules: Rules, slots: list[Slot], layout: str = "torch") -> Table:
     """A row for each slot. Rules see tied names as siblings, and none has to match them."""
     siblings = [slot.parameter for slot in slots if slot.tied and not slot.left]
-    assigned = iter(rules._assign(asked(slots), siblings, layout))
+    rows = rules._assign(asked(slots), siblings, layout)
+    if len(rows) == len(slots):
+        return Table(rows)
+    assigned = iter(rows)
     return Table(Row(slot.parameter, note=slot.note) if slot.note else next(assigned) for slot in slots)
 
 

@@ -6,7 +6,6 @@ projections (pytorch #23854); the layer's type knows better.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -20,20 +19,26 @@ _MADE_BY_TORCH = ("torch.nn.utils.parametrize", "torch.distributed.")
 
 
 _Describe = Callable[[Any, str], dict[str, Any]]  # (module, key of a parameter) -> fields of a `Layer`
-# type of a module -> (the names of it and of its bases, what describes its parameters)
-_kinds: weakref.WeakKeyDictionary[type, tuple[tuple[str, ...], _Describe | None]] = weakref.WeakKeyDictionary()
 
 
-def layer_of(module: Any, key: str, rank: int) -> Layer:
-    """The `Layer` of the parameter (or buffer) `module.<key>`, which has `rank` axes."""
-    kind = type(module)
-    known = _kinds.get(kind)
-    if known is None:
-        describe = next((describe for base, describe in _FACTS if issubclass(kind, base)), None)
-        known = _kinds[kind] = _type_names(kind), describe
-    types, describe = known
-    if describe is not None:
-        return Layer(types, **describe(module, key))
+class Layers:
+    """The layers of one model, which has many of a few types: what a type tells is looked up once."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[type, tuple[tuple[str, ...], _Describe | None]] = {}
+
+    def find(self, module: Any, key: str, rank: int) -> Layer:
+        """The `Layer` of the parameter (or buffer) `module.<key>`, which has `rank` axes."""
+        kind = type(module)
+        if kind not in self._kinds:
+            describe = next((describe for base, describe in _FACTS if issubclass(kind, base)), None)
+            self._kinds[kind] = _type_names(kind), describe
+        types, describe = self._kinds[kind]
+        return _unknown(module, key, rank, types) if describe is None else Layer(types, **describe(module, key))
+
+
+def _unknown(module: Any, key: str, rank: int, types: tuple[str, ...]) -> Layer:
+    """The layer of a class that is not torch's."""
     if "Conv1D" in types and key == "weight" and hasattr(module, "nf"):  # transformers': a Linear stored as (in, out)
         return Layer(types, "io*")
     if rank == 3 and isinstance(getattr(module, "is_transposed", None), bool):

@@ -113,7 +113,7 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     views = _check_tensors(drawn)
     if dry_run:
         return table
-    meta = [slot for slot in slots if slot.place.tensor.is_meta]
+    meta = [slot for slot in slots if slot.place.name not in views and slot.place.tensor.is_meta]
     to_draw = {place.name for place, _ in drawn}
     _check_meta(meta, to_draw, target)
     ready = {place.name: _parametrized.prepare(place, row, source, target)
@@ -121,12 +121,12 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     notes = {}
     if meta and target is not None:
         notes = _leave_meta(module, slots, to_draw, target, source)
-        views = [None] * len(drawn)  # the module's tensors may be other ones now
-    for (place, row), view in zip(drawn, views, strict=True):
+        views.clear()  # the module's tensors may be other ones now
+    for place, row in drawn:
         if place.parametrized:
             notes[place.name] = _parametrized.write(place, *ready.pop(place.name))
         else:
-            _draw(place, view, row, source)
+            _draw(place, views.get(place.name), row, source)
     return _with_notes(table, notes)
 
 
@@ -163,26 +163,24 @@ def _device(device: Any) -> torch.device | None:
     return found
 
 
-def _check_tensors(drawn: list[tuple[Place, Row]]) -> list[Any]:
+def _check_tensors(drawn: list[tuple[Place, Row]]) -> dict[str, Any]:
     """Everything that could keep a tensor from being written, before the first one is.
 
-    Returns what `arrays.writable` gives for each plain tensor that has memory, and None for others.
+    Returns what `arrays.writable` gives for the plain tensors that have memory, by name.
     """
-    views: list[Any] = []
-    plain = []
+    views, plain = {}, []
     for place, _ in drawn:
-        tensor, view = place.tensor, None
+        tensor = place.tensor
         try:
             if place.parametrized:
                 _parametrized.check(place)
             elif _sharded.is_sharded(tensor):
                 _sharded.check(tensor)
             elif not tensor.is_meta:
-                view = arrays.writable(tensor)
+                views[place.name] = arrays.writable(tensor)
                 plain.append((place.name, tensor))
         except FaninError as error:
             raise type(error)(f"{place.name!r}: {error}".replace("`out`", "it")) from None
-        views.append(view)
     check_apart(plain)
     return views
 

@@ -11,7 +11,7 @@ import torch
 from .._errors import FaninTypeError
 from ..rules import Parameter
 from ..rules._slots import Buffers, Slot, numpy_dtype
-from ._layers import layer_of
+from ._layers import Layers
 from ._places import places
 from ._ties import aliases
 
@@ -23,11 +23,11 @@ def find_slots(module: Any, buffers: Any, prefix: str) -> list[Slot]:
     chosen, path = Buffers(buffers), prefix.removesuffix(".") + "." if prefix else ""
     found = places(module, path)
     tied = aliases(module, path, found)
-    slots = []
+    layers, slots = Layers(), []
     for place in found:
         spec = place.spec()
         parameter = Parameter(place.name, tuple(spec.shape), _numpy_dtype(spec.dtype),
-                              layer_of(place.owner, place.key, spec.ndim))
+                              layers.find(place.owner, place.key, spec.ndim))
         slots.append(Slot(parameter, place, tied.get(place.name, ""), "buffer, left as it is" if place.buffer else "",
                           place.buffer, place.persistent))
     return chosen.choose(slots)

@@ -81,17 +81,16 @@ def _left_out_of_checkpoints(module: torch.nn.Module, prefix: str) -> dict[str, 
 
 def check_apart(tensors: Iterable[tuple[str, torch.Tensor]]) -> None:
     """FaninValueError for two tensors, of (name, tensor) pairs that have memory, that share it in part."""
-    extents = sorted(((*_extent(tensor), name, tensor) for name, tensor in tensors if tensor.numel()),
-                     key=itemgetter(0, 1))
-    before: list[tuple[int, int, str, torch.Tensor]] = []  # those that end after the start of the next one
-    for extent in extents:
-        start, _, name, tensor = extent
-        before = [other for other in before if other[1] > start]
-        for _, _, other, another in before:
-            if np.shares_memory(_addresses(tensor), _addresses(another)):
-                raise FaninValueError(f"`module` must have parameters that are tied wholly or not at all ({other} and "
-                                      f"{name} share memory in part): copy one of them")
-        before.append(extent)
+    extents = [(*_extent(tensor), name, tensor) for name, tensor in tensors if tensor.numel()]
+    extents.sort(key=itemgetter(0))
+    reach = 0  # where the last of those before ends
+    for number, (start, end, name, tensor) in enumerate(extents):
+        if start < reach:
+            for _, other_end, other, another in extents[:number]:
+                if other_end > start and np.shares_memory(_addresses(tensor), _addresses(another)):
+                    raise FaninValueError(f"`module` must have parameters that are tied wholly or not at all ({other} "
+                                          f"and {name} share memory in part): copy one of them")
+        reach = max(reach, end)
 
 
 def _extent(tensor: torch.Tensor) -> tuple[int, int]:
