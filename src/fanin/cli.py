@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
-import signal
 import sys
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ._backends import find_devices
-from ._errors import FaninError, FaninTypeError, FaninValueError, FaninWarning, one_line
+from ._errors import FaninError, FaninTypeError, FaninValueError, one_line
 from ._initializers import Registry
 from ._json import parse_json
 from ._seeding import check_seed
+from ._terminal import collected_warnings, error_line, interrupts, print_table, progress_bar
 from ._version import __version__
 from .checkpoint import Report, Written, init, read_spec, verify, write_table
 from .checkpoint._format import code_of, floating_dtype, measure
@@ -157,7 +154,7 @@ def _init(args: argparse.Namespace) -> None:
             print(lines.pop(), flush=True)
 
     try:
-        with _progress(args.check) as progress:
+        with progress_bar(args.check) as progress:
             init(spec, args.output, args.rules, **options, progress=progress, report=report)
     finally:
         for line in lines:
@@ -175,7 +172,7 @@ def _spec(args: argparse.Namespace) -> None:
 
 
 def _verify(args: argparse.Namespace) -> None:
-    with _progress(args.check) as progress:
+    with progress_bar(args.check) as progress:
         reports = verify(args.path, args.rules, seed=args.seed, layout=args.layout, progress=progress)
     for report in reports:
         print(f"{os.path.relpath(report.path)}: {_verdict(report)}")
@@ -202,10 +199,10 @@ def _print_job(job: Job) -> None:
     columns = ["parameter", "shape", "dtype", "rule", "scheme", "std"]
     if job.parts is None:
         rows = job.rows
-        _print_table(columns, map(_cells, rows))
+        print_table(columns, map(_cells, rows))
     else:
         rows = [row for name in job.own for row in job.parts[name]]
-        _print_table([*columns, "file"], [[*_cells(row), name] for name in job.own for row in job.parts[name]])
+        print_table([*columns, "file"], [[*_cells(row), name] for name in job.own for row in job.parts[name]])
     print(_totals(*measure([row.parameter for row in rows])))
 
 
@@ -229,7 +226,7 @@ def _list(args: argparse.Namespace) -> None:
             continue
         config = list(scheme.get_config().items())[2:]
         rows.append([name, type(scheme).__name__, ", ".join(f"{key}={value!r}" for key, value in config)])
-    _print_table(["name", "scheme", "parameters"], rows)
+    print_table(["name", "scheme", "parameters"], rows)
 
 
 def _show(args: argparse.Namespace) -> None:
@@ -243,14 +240,14 @@ def _show(args: argparse.Namespace) -> None:
     print(repr(scheme))
     print(json.dumps(scheme.get_config()))
     if args.shape is not None:
-        _print_table(["shape", str(list(plan.shape))], rows)
+        print_table(["shape", str(list(plan.shape))], rows)
 
 
 def _devices(_args: argparse.Namespace) -> None:
-    _print_table(["device", "what it is"], find_devices())
+    print_table(["device", "what it is"], find_devices())
 
 
-# -- output -------------------------------------------------------------------------------------------------------
+# -- text ---------------------------------------------------------------------------------------------------------
 
 
 def _print_notes(notes: Iterable[str]) -> None:
@@ -264,49 +261,6 @@ def _number(value: object) -> str:
     return f"{value:.8g}" if isinstance(value, float) else str(value)
 
 
-def _print_table(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    terminal = sys.stdout.isatty()
-    # Names are data: no markup. Elsewhere than on a terminal nothing may be folded or cut, so the width is no limit.
-    console = Console(file=sys.stdout, width=None if terminal else 10**6, markup=False, highlight=False, emoji=False)
-    table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    if terminal:
-        console.print(table)
-        return
-    with console.capture() as text:
-        console.print(table)
-    for line in text.get().splitlines():
-        print(line.rstrip())  # columns are padded, the last one too
-
-
-@contextlib.contextmanager
-def _progress(check: Callable[[], None]) -> Iterator[Callable[[int, int], None]]:
-    """Gives a `progress(done, total)`: a bar on a terminal, silence elsewhere; `check` is called each time."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: check()
-        return
-    from rich import progress
-    from rich.console import Console
-
-    columns = (progress.BarColumn(), progress.DownloadColumn(), progress.TransferSpeedColumn(),
-               progress.TimeRemainingColumn())
-    with progress.Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def update(done: int, total: int) -> None:
-            check()
-            bar.update(task, completed=done, total=total)
-
-        yield update
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status 0, 1 (failed) or 130 (interrupted). A usage error exits with 2."""
     args = _parser().parse_args(arguments)
@@ -314,7 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a tensor's name must not stop a table
     status, failure, remarks = 0, "", []
     try:
-        with _interrupts() as args.check, _warnings() as remarks:
+        with interrupts() as args.check, collected_warnings() as remarks:
             args.run(args)
             sys.stdout.flush()
     except KeyboardInterrupt:
@@ -323,71 +277,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
     except (FaninError, OSError, MemoryError) as error:
-        status, failure = 1, f"error: {_one_line(error)}"
+        status, failure = 1, f"error: {error_line(error)}"
     for remark in remarks:
         if remark not in failure:  # which may say the same
             print(f"fanin: warning: {remark}", file=sys.stderr)
     if failure:
         print(f"fanin: {failure}", file=sys.stderr)
     return status
-
-
-@contextlib.contextmanager
-def _warnings() -> Iterator[list[str]]:
-    """Gives the list that fanin's own warnings go into, a line each; others are shown as ever."""
-    remarks: list[str] = []
-    show = warnings.showwarning
-
-    def collect(message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
-                line: str | None = None) -> None:
-        if issubclass(category, FaninWarning):
-            remarks.append(one_line(str(message)))
-        else:
-            show(message, category, filename, lineno, file, line)
-
-    with warnings.catch_warnings():
-        warnings.showwarning = collect
-        yield remarks
-
-
-@contextlib.contextmanager
-def _interrupts() -> Iterator[Callable[[], None]]:
-    """Ctrl-C and a request to end raise KeyboardInterrupt; gives a function that raises it again, should it be lost.
-
-    Python runs a signal's handler wherever it happens to be, and what is raised in a library's callback or a finalizer
-    goes no further than a message.
-    """
-    caught: list[int] = []
-
-    def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-        caught.append(number)
-        raise KeyboardInterrupt
-
-    def check() -> None:
-        if caught:
-            raise KeyboardInterrupt
-
-    def unraisable(lost: sys.UnraisableHookArgs) -> None:
-        if not issubclass(lost.exc_type, KeyboardInterrupt):
-            sys.__unraisablehook__(lost)
-
-    try:
-        before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # only the main thread may
-        yield check
-        return
-    hook, sys.unraisablehook = sys.unraisablehook, unraisable
-    try:
-        yield check
-    finally:
-        sys.unraisablehook = hook
-        for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)
-
-
-def _one_line(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    else:
-        text = str(error) or type(error).__name__
-    return " ".join(text.split())

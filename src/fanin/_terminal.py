@@ -1,0 +1,119 @@
+"""What a command line does with its terminal: tables, a progress bar, warnings and errors in one line, Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import FrameType
+from typing import NoReturn, TextIO
+
+from ._errors import FaninWarning, one_line
+
+
+def print_table(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table: to fit a terminal, and elsewhere a line for each row, however long."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    terminal = sys.stdout.isatty()
+    # Names are data: no markup. Elsewhere than on a terminal nothing may be folded or cut, so the width is no limit.
+    console = Console(file=sys.stdout, width=None if terminal else 10**6, markup=False, highlight=False, emoji=False)
+    table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    if terminal:
+        console.print(table)
+        return
+    with console.capture() as text:
+        console.print(table)
+    for line in text.get().splitlines():
+        print(line.rstrip())  # columns are padded, the last one too
+
+
+@contextlib.contextmanager
+def progress_bar(check: Callable[[], None]) -> Iterator[Callable[[int, int], None]]:
+    """Gives a `progress(done, total)`: a bar on a terminal, silence elsewhere; `check` is called each time."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: check()
+        return
+    from rich import progress
+    from rich.console import Console
+
+    columns = (progress.BarColumn(), progress.DownloadColumn(), progress.TransferSpeedColumn(),
+               progress.TimeRemainingColumn())
+    with progress.Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def update(done: int, total: int) -> None:
+            check()
+            bar.update(task, completed=done, total=total)
+
+        yield update
+
+
+@contextlib.contextmanager
+def collected_warnings() -> Iterator[list[str]]:
+    """Gives the list that fanin's own warnings go into, a line each; others are shown as ever."""
+    remarks: list[str] = []
+    show = warnings.showwarning
+
+    def collect(message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
+                line: str | None = None) -> None:
+        if issubclass(category, FaninWarning):
+            remarks.append(one_line(str(message)))
+        else:
+            show(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = collect
+        yield remarks
+
+
+@contextlib.contextmanager
+def interrupts() -> Iterator[Callable[[], None]]:
+    """Ctrl-C and a request to end raise KeyboardInterrupt; gives a function that raises it again, should it be lost.
+
+    Python runs a signal's handler wherever it happens to be, and what is raised in a library's callback or a finalizer
+    goes no further than a message.
+    """
+    caught: list[int] = []
+
+    def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+        caught.append(number)
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if caught:
+            raise KeyboardInterrupt
+
+    def unraisable(lost: sys.UnraisableHookArgs) -> None:
+        if not issubclass(lost.exc_type, KeyboardInterrupt):
+            sys.__unraisablehook__(lost)
+
+    try:
+        before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # only the main thread may
+        yield check
+        return
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable
+    try:
+        yield check
+    finally:
+        sys.unraisablehook = hook
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
+def error_line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    else:
+        text = str(error) or type(error).__name__
+    return " ".join(text.split())
