@@ -10,6 +10,7 @@ are int64, so that they reach beyond 2**31. Divisions are those of the masks, by
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,16 +28,16 @@ write_block: Any = None  # write_block(out, at, values), for an address that one
 read: Any = None  # read(values, at): a number of another memory
 
 
-def _write_array(out, at, value):
+def _write_array(out: Any, at: Any, value: Any) -> None:
     out[at] = value
 
 
-def _write_array_block(out, at, values):
+def _write_array_block(out: Any, at: Any, values: Any) -> None:
     for lane, value in enumerate(values):
         out[at + lane] = value
 
 
-def _read_array(values, at):
+def _read_array(values: Any, at: Any) -> Any:
     return values[at]
 
 
@@ -44,7 +45,7 @@ def _read_array(values, at):
 ARRAYS = {"write": _write_array, "write_block": _write_array_block, "read": _read_array}
 
 
-def write_lanes(out, at, step, low, high, values):
+def write_lanes(out: Any, at: Any, step: Any, low: Any, high: Any, values: Any) -> None:
     """Value j of a block to position at + j·step, for low <= j < high."""
     if NUMBERS == 4:
         v0, v1, v2, v3 = values
@@ -64,7 +65,7 @@ def write_lanes(out, at, step, low, high, values):
             write(out, at + step, v1)
 
 
-def fill_run(out, count, start, skip, shift, key, params, mask_params):
+def fill_run(out: Any, count: Any, start: Any, skip: Any, shift: Any, key: Any, params: Any, mask_params: Any) -> None:
     """Numbers start·NUMBERS + skip, … into all `count` numbers of a contiguous `out`; 0 <= skip < NUMBERS.
 
     `shift` is out's address in numbers, modulo NUMBERS: it says which blocks one instruction can write.
@@ -84,8 +85,9 @@ def fill_run(out, count, start, skip, shift, key, params, mask_params):
         b += stride
 
 
-def fill_strided(out, shift, tasks, inner, inverse_inner, rows_inside, first, origin, length, number_step, out_step,
-                 dims, inverses, number_steps, out_steps, key, params, mask_params):
+def fill_strided(out: Any, shift: Any, tasks: Any, inner: Any, inverse_inner: Any, rows_inside: Any, first: Any,
+                 origin: Any, length: Any, number_step: Any, out_step: Any, dims: Any, inverses: Any,
+                 number_steps: Any, out_steps: Any, key: Any, params: Any, mask_params: Any) -> None:
     """Number first + Σ i_d·number_steps[d] + j·number_step into out[origin + Σ i_d·out_steps[d] + j·out_step].
 
     For every index i below `dims`, a row, and every j below `length`. A task is a block of a row where the row's
@@ -116,7 +118,8 @@ def fill_strided(out, shift, tasks, inner, inverse_inner, rows_inside, first, or
         task += stride
 
 
-def copy_strided(out, values, tasks, first, origin, dims, inverses, number_steps, out_steps):
+def copy_strided(out: Any, values: Any, tasks: Any, first: Any, origin: Any, dims: Any, inverses: Any,
+                 number_steps: Any, out_steps: Any) -> None:
     """values[first + Σ i_d·number_steps[d]] into out[origin + Σ i_d·out_steps[d]] for every index i below `dims`."""
     stride = np.int64(cuda.gridsize(1))
     task = np.int64(cuda.grid(1))
@@ -127,21 +130,21 @@ def copy_strided(out, values, tasks, first, origin, dims, inverses, number_steps
 
 
 @functools.cache
-def _locate(rank):
+def _locate(rank: int) -> Callable[..., Any]:
     """locate(i, n, at, dims, inverses, number_steps, out_steps): the offsets of index i, in C order, added to n and at.
 
     As a chain of functions, one for each axis: a loop would keep the tuples in local memory, to index them.
     """
     if rank == 0:
         @device_function
-        def here(i, n, at, dims, inverses, number_steps, out_steps):
+        def here(i: Any, n: Any, at: Any, dims: Any, inverses: Any, number_steps: Any, out_steps: Any) -> Any:
             return n, at
 
         return here
     rest, d = _locate(rank - 1), rank - 1
 
     @device_function
-    def along(i, n, at, dims, inverses, number_steps, out_steps):
+    def along(i: Any, n: Any, at: Any, dims: Any, inverses: Any, number_steps: Any, out_steps: Any) -> Any:
         i, position = divide(i, dims[d], inverses[d])
         n, at = n + np.int64(position) * number_steps[d], at + np.int64(position) * out_steps[d]
         return rest(i, n, at, dims, inverses, number_steps, out_steps)
@@ -149,7 +152,7 @@ def _locate(rank):
     return along
 
 
-def specialize(kernel, rank=0, **scope):
+def specialize(kernel: Callable[..., None], rank: int = 0, **scope: Any) -> Callable[..., None]:
     """A copy of a kernel over the globals that it needs; `rank` counts the axes that it locates by tuples."""
     scope = {**globals(), "locate": _locate(rank), **scope}
     scope["write_lanes"] = device_function(_copy(write_lanes, scope))

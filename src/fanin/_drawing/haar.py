@@ -11,14 +11,24 @@ Reflectors are multiplied a panel at a time, H_0 ... H_(b-1) = I - V T V^H with 
 Comput. 13, 1992): 2 m n^2 - 2/3 n^3 operations in all, nearly all of them in BLAS.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
 PANEL = 192  # reflectors in a product, at most: fewer starve BLAS, more make the triangles T and V^H V cost
 BLOCK = 64  # rows and columns that triangles are cut into
 TILE = 1 << 21  # bytes of a product that wait, in cache, to be added to the matrix
 
 
-def haar(rows, columns, normals, dtype, gain=1.0, row_index=None, column_index=None, out=None):
+def haar(rows: int, columns: int, normals: Callable[..., None], dtype: DTypeLike, gain: float = 1.0,
+         row_index: NDArray[Any] | None = None, column_index: NDArray[Any] | None = None,
+         out: NDArray[Any] | None = None) -> NDArray[Any]:
     """`gain` times a Haar-distributed matrix with orthonormal columns, or rows where there are fewer of them.
 
     For rows >= columns it is the m x n matrix Q = H_0 H_1 ... H_(n-1) D. Reflector H_k has H_k e_k D_k = x_k / |x_k|,
@@ -53,14 +63,15 @@ def haar(rows, columns, normals, dtype, gain=1.0, row_index=None, column_index=N
     return out
 
 
-def _suits_blas(array, dtype):
+def _suits_blas(array: NDArray[Any], dtype: np.dtype[Any]) -> bool:
     """Whether BLAS can write to `array` itself: elements side by side along one axis, nothing overlapping."""
     (near, length), (far, _) = sorted(zip(array.strides, array.shape))
     size = dtype.itemsize
     return array.dtype == dtype and array.flags.aligned and near == size and far % size == 0 and far >= size * length
 
 
-def _fill(block, m, n, row_index, column_index, normals):
+def _fill(block: NDArray[Any], m: int, n: int, row_index: NDArray[Any] | None, column_index: NDArray[Any] | None,
+          normals: Callable[..., None]) -> None:
     """A block of the tall Q, by the cheaper of two ways: from unit columns, last reflector first, or from unit rows."""
     columns = np.arange(n) if column_index is None else np.asarray(column_index)
     if row_index is None and np.all(columns[1:] >= columns[:-1]):
@@ -84,7 +95,7 @@ def _fill(block, m, n, row_index, column_index, normals):
             block[i : i + chunk] = slab[:, columns] * signs[columns]
 
 
-def _from_columns(q, columns, normals):
+def _from_columns(q: NDArray[Any], columns: NDArray[Any], normals: Callable[..., None]) -> None:
     """H_0 H_1 ... D e_j for each j of `columns`, which ascend, into the columns of q.
 
     When the panel of reflectors start .. stop - 1 has its turn, the columns from stop on are in place below row stop
@@ -115,7 +126,7 @@ def _from_columns(q, columns, normals):
         _add_product(q[stop:, later:], below.T, tw[:, units:])
 
 
-def _from_rows(x, reflectors, normals):
+def _from_rows(x: NDArray[Any], reflectors: int, normals: Callable[..., None]) -> NDArray[Any]:
     """x H_0 H_1 ... in place, for the rows of x; returns D, by which its columns remain to be multiplied."""
     panels = _Panels(x.shape[1], reflectors, normals, x.dtype)
     diagonal = np.empty(reflectors, x.dtype)
@@ -126,7 +137,7 @@ def _from_rows(x, reflectors, normals):
     return diagonal
 
 
-def _add_product(target, left, right):
+def _add_product(target: NDArray[Any], left: NDArray[Any], right: NDArray[Any]) -> None:
     """target += left @ right by tiles: numpy has no product that accumulates, and a temporary would be as large."""
     if target.strides[0] < target.strides[1]:
         target, left, right = target.T, right.T, left.T
@@ -141,13 +152,13 @@ def _add_product(target, left, right):
 class _Panels:
     """Reflectors 0 .. count - 1 of vectors of length m, some at a time; all panels share one piece of memory."""
 
-    def __init__(self, m, count, normals, dtype):
+    def __init__(self, m: int, count: int, normals: Callable[..., None], dtype: np.dtype[Any]) -> None:
         self.m, self.count, self.normals, self.dtype = m, count, normals, dtype
         self.width = min(max(64, -(-count // 3)), PANEL, count)
         self.starts = range(0, count, self.width)
         self.store = np.empty(self.width * m, dtype)
 
-    def draw(self, start):
+    def draw(self, start: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """V^T, -T and D of the panel at `start`, without the first `start` columns of V^T, which are zero.
 
         v = x + sign(x_0) |x| e_0, a sum that never cancels, divided by its own first entry; 1/tau = |v|^2 / 2.
@@ -173,7 +184,7 @@ class _Panels:
         return v, -_invert_upper(gram), -signs.astype(self.dtype)
 
 
-def _invert_upper(u):
+def _invert_upper(u: NDArray[Any]) -> NDArray[Any]:
     """The inverse of the upper triangle of u, by halves: a general inverse of 192 rows takes four times as long."""
     if len(u) <= 32:
         return np.linalg.inv(np.triu(u))

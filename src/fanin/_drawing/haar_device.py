@@ -1,19 +1,28 @@
-"""Haar-distributed matrices with the array functions of torch or CuPy: `_orthogonal` for memory that numpy can't reach.
+"""Haar-distributed matrices with the array functions of torch or CuPy: haar.py for memory that numpy can't reach.
 
-The same reflectors in the same panels, so that the same normals give the same matrix to rounding (see _orthogonal for
-the method and the papers). What is written there for BLAS and one processor's cache, products into given memory, is
+The same reflectors in the same panels, so that the same normals give the same matrix to rounding (see haar.py for the
+method and the papers). What is written there for BLAS and one processor's cache, products into given memory, is
 here the plain operators that numpy, CuPy and torch have in common: a GPU's memory is fast, and its libraries tile.
 """
+
+from __future__ import annotations
 
 import contextlib
 import importlib.util
 import sys
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-PANEL = 192
+from .haar import PANEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from .._backends.tasks import DeviceView
 
 
 class Algebra(NamedTuple):
@@ -26,7 +35,7 @@ class Algebra(NamedTuple):
     scope: Callable[[], Any]  # a context in which the library works on the array's device and stream
 
 
-def algebra_of(view):
+def algebra_of(view: DeviceView) -> Algebra | None:
     """The `Algebra` for an array in a GPU's memory: its own library's, else CuPy's where that is installed, or None."""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(view.owner, torch.Tensor):
@@ -36,10 +45,11 @@ def algebra_of(view):
     import cupy
 
     index = int(view.device.partition(":")[2])
+    stream: Any = view.stream
 
     @contextlib.contextmanager
-    def scope():
-        with cupy.cuda.Device(index), cupy.cuda.ExternalStream(int(view.stream), index):
+    def scope() -> Iterator[None]:
+        with cupy.cuda.Device(index), cupy.cuda.ExternalStream(int(stream), index):
             yield
 
     with scope():
@@ -47,29 +57,30 @@ def algebra_of(view):
     return Algebra(cupy, array, cupy.zeros, lambda made: made.data.ptr, scope)
 
 
-def _part_of(tensor, view):
+def _part_of(tensor: Any, view: DeviceView) -> Any:
     """The part of a tensor's memory that a view of it covers: all, or a block."""
     size = tensor.element_size()
     start = tensor.storage_offset() + (view.address - tensor.data_ptr()) // size
     return tensor.detach().as_strided(view.shape, [stride // size for stride in view.strides], start)
 
 
-def torch_algebra(torch, tensor):
-    def zeros(shape, dtype):
+def torch_algebra(torch: Any, tensor: Any) -> Algebra:
+    def zeros(shape: Any, dtype: np.dtype[Any]) -> Any:
         return torch.zeros(shape, dtype=getattr(torch, np.dtype(dtype).name), device=tensor.device)
 
     return Algebra(torch, tensor.detach(), zeros, lambda made: made.data_ptr(), contextlib.nullcontext)
 
 
 class _Interface:
-    def __init__(self, view):
+    def __init__(self, view: DeviceView) -> None:
         self._owner = view.owner
         self.__cuda_array_interface__ = {
             "shape": view.shape, "strides": view.strides, "typestr": view.dtype.str, "data": (view.address, False),
             "version": 3, "stream": None}
 
 
-def haar_columns(m, n, columns, normals, zeros, dtype, xp):
+def haar_columns(m: int, n: int, columns: NDArray[Any], normals: Callable[..., None], zeros: Callable[..., Any],
+                 dtype: np.dtype[Any], xp: Any) -> Any:
     """The given columns (ascending numbers) of an m x n Haar-distributed matrix with orthonormal columns, m >= n.
 
     Args:
@@ -91,8 +102,8 @@ def haar_columns(m, n, columns, normals, zeros, dtype, xp):
     return q
 
 
-def _reflectors(v, xp):
-    """Rows of normals to reflectors, in place: T and D, as `_orthogonal._Panels.draw` gives them but for T's sign."""
+def _reflectors(v: Any, xp: Any) -> tuple[Any, Any]:
+    """Rows of normals to reflectors, in place: T and D, as `haar._Panels.draw` gives them but for T's sign."""
     b = len(v)
     i = xp.arange(b)
     v[:, :b] = xp.triu(v[:, :b])

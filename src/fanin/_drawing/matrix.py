@@ -1,6 +1,10 @@
 """Orthogonal matrices laid into tensors, whole or in part."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,8 +16,17 @@ from .._plans.spec import TensorSpec
 from .haar import haar
 from .haar_device import haar_columns
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def write_matrix(plan, key, backend, out, axes):
+    from .._backends.tasks import DeviceView
+    from .._plans.indexing import Axis
+    from .._plans.plan import MatrixPlan
+    from .._seeding import Key
+    from .haar_device import Algebra
+
+
+def write_matrix(plan: MatrixPlan, key: Key, backend: Any, out: NDArray[Any], axes: tuple[Axis, ...]) -> None:
     """Make the rows and columns of the plan's matrix that `axes` touch, and write them to the numpy array `out`.
 
     The r axes in C order are the matrix's rows, the c axes its columns; where there are kernel axes (*), the matrix
@@ -39,7 +52,8 @@ def write_matrix(plan, key, backend, out, axes):
         tensor[...] = made.reshape(tensor.shape)
 
 
-def write_device_matrix(plan, key, backend, out, axes, algebra):
+def write_device_matrix(plan: MatrixPlan, key: Key, backend: Any, out: DeviceView, axes: tuple[Axis, ...],
+                        algebra: Algebra) -> None:
     """`write_matrix` for a `DeviceView`, in whose memory `algebra` works.
 
     All rows are made of the columns (or all columns of the rows, where there are fewer rows) that `axes` touch.
@@ -50,7 +64,8 @@ def write_device_matrix(plan, key, backend, out, axes, algebra):
         backend.synchronize(out)
 
 
-def _write_with(algebra, plan, key, backend, out, axes):
+def _write_with(algebra: Algebra, plan: MatrixPlan, key: Key, backend: Any, out: DeviceView,
+                axes: tuple[Axis, ...]) -> None:
     tensor, xp, dtype = algebra.array, algebra.xp, _worked_in(plan)
     if "*" in plan.roles:
         tensor[...] = 0
@@ -63,17 +78,17 @@ def _write_with(algebra, plan, key, backend, out, axes):
     m, n = whole = (plan.side("r"), plan.side("c"))
     if m < n:
         m, n, tall, wide = n, m, wide, tall
-    order = np.argsort(wide)  # columns are made in ascending order
+    ascending = np.argsort(wide)
     draw = _normals(whole, dtype, key, backend)
 
-    def normals(rows, columns, block):
+    def normals(rows: slice, columns: slice, block: Any) -> None:
         step = dtype.itemsize
         draw(rows, columns, out._replace(address=algebra.address(block), shape=tuple(block.shape), dtype=dtype,
                                          strides=(block.shape[1] * step, step), wait=False, owner=block))
 
-    matrix = haar_columns(m, n, wide[order], normals, algebra.zeros, dtype, xp)
-    if not _in_order(order):
-        matrix = matrix[:, xp.asarray(np.argsort(order))]
+    matrix = haar_columns(m, n, wide[ascending], normals, algebra.zeros, dtype, xp)
+    if not _in_order(ascending):
+        matrix = matrix[:, xp.asarray(np.argsort(ascending))]
     if len(tall) != m or not _in_order(tall):
         matrix = matrix[xp.asarray(tall)]
     if whole[0] < whole[1]:
@@ -82,20 +97,20 @@ def _write_with(algebra, plan, key, backend, out, axes):
     tensor[...] = matrix.reshape(tuple(tensor.shape))
 
 
-def _worked_in(plan):
+def _worked_in(plan: MatrixPlan) -> np.dtype[Any]:
     number = computing_type(plan.dtype)
     return np.result_type(number, np.complex64) if plan.dtype.kind == "c" else np.dtype(number)
 
 
-def _rows_first(plan, axes):
+def _rows_first(plan: MatrixPlan, axes: tuple[Axis, ...]) -> list[int]:
     """The order of a block's axes in which the matrix's rows come before its columns."""
     kept = [d for d in range(len(axes)) if plan.roles[d] != "*" and not axes[d].dropped]
     return [kept.index(d) for role in "rc" for d in kept if plan.roles[d] == role]
 
 
-def _centre(plan, out, axes):
+def _centre(plan: MatrixPlan, out: Any, axes: tuple[Axis, ...]) -> Any:
     """The part of `out` at the kernel's centre, or None when the centre is outside."""
-    index = []
+    index: list[Any] = []
     for axis, dim, role in zip(axes, plan.shape, plan.roles, strict=True):
         if role != "*":
             index += [] if axis.dropped else [slice(None)]
@@ -107,7 +122,7 @@ def _centre(plan, out, axes):
     return out[(*index, ...)]
 
 
-def _positions(plan, axes, role):
+def _positions(plan: MatrixPlan, axes: tuple[Axis, ...], role: str) -> NDArray[Any]:
     """The numbers of the matrix's rows (r) or columns (c) that the block touches, in the block's C order."""
     mine = [d for d, axis_role in enumerate(plan.roles) if axis_role == role]
     positions = np.zeros(1, np.int64)
@@ -117,16 +132,16 @@ def _positions(plan, axes, role):
     return positions
 
 
-def _in_order(positions):
+def _in_order(positions: NDArray[Any]) -> bool:
     return bool((positions == np.arange(len(positions))).all())
 
 
-def _normals(whole, dtype, key, backend):
+def _normals(whole: tuple[int, int], dtype: np.dtype[Any], key: Key, backend: Any) -> Callable[..., None]:
     """What `haar` draws its reflectors with: any block of the (n, m) matrix of standard normals of this key."""
     shape = (min(whole), max(whole))
     plan = TensorSpec(shape, dtype).draw(complex_normal if dtype.kind == "c" else normal, 0.0, 1.0)
 
-    def normals(rows, columns, out):
+    def normals(rows: slice, columns: slice, out: Any) -> None:
         # In this thread: it is a few hundredths of the work, and BLAS's threads still spin between its products.
         backend.fill_in_this_thread(plan, key, out, indexing.block(indexing.parse((rows, columns), shape), shape))
 

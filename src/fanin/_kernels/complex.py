@@ -1,5 +1,7 @@
 """Two words to one complex number: the modulus from the first word, the angle from the second."""
 
+from typing import Any
+
 from .device import device_function, fma, sqrt
 from .normal import cossin, fold, minus_two_log, radius
 from .polynomial import numbers
@@ -8,7 +10,7 @@ from .uniform import unit
 
 
 @pair_sampler
-def complex_normal(xa, xb, mean, scale):
+def complex_normal(xa: Any, xb: Any, mean: Any, scale: Any) -> Any:
     """mean + std·z with z complex normal, E|z|² = 1; the mean is real.
 
     Parameters, rounded once from float64 on the host: mean; scale = std/sqrt(2).
@@ -17,7 +19,7 @@ def complex_normal(xa, xb, mean, scale):
 
 
 @pair_sampler
-def disk(xa, xb, centre, outer):
+def disk(xa: Any, xb: Any, centre: Any, outer: Any) -> Any:
     """Uniform on the disk of radius `outer` around a real centre: modulus outer·sqrt(u), 0 <= u < 1.
 
     u = k·2**-24 (k·2**-53), k the word's leading bits. Parameters, rounded once from float64 on the host:
@@ -27,7 +29,7 @@ def disk(xa, xb, centre, outer):
 
 
 @pair_sampler
-def truncated_complex_normal(xa, xb, mean, scale, inside, outside, limit):
+def truncated_complex_normal(xa: Any, xb: Any, mean: Any, scale: Any, inside: Any, outside: Any, limit: Any) -> Any:
     """mean + std·z with z complex normal and |z| <= cut: modulus std·sqrt(-log(1 - u·inside)), never above `limit`.
 
     u = (xa + 1/2)·2**-32 (2**-64), the modulus increasing in it. Parameters, rounded once from float64 on the host:
@@ -46,6 +48,6 @@ def truncated_complex_normal(xa, xb, mean, scale, inside, outside, limit):
 
 
 @device_function
-def _polar(modulus, xb, centre):
+def _polar(modulus: Any, xb: Any, centre: Any) -> Any:
     cosine, sine = cossin(xb)
     return fma(modulus, cosine, centre), modulus * sine

@@ -6,6 +6,8 @@ come from the mask's `..._params` function, which runs on the host. Where a mask
 sampler's value, elsewhere zero. An element's mask depends on its own index only, so it can be drawn in any order.
 """
 
+from typing import Any
+
 import numpy as np
 
 from .._errors import FaninValueError
@@ -20,13 +22,13 @@ COLUMNS = np.uint64(0x80000000)  # bit 63 of a block number, in its high word: n
 
 
 @device_function
-def diagonal(i, k0, k1, s0, s1, columns, inverse_columns):
+def diagonal(i: Any, k0: Any, k1: Any, s0: Any, s1: Any, columns: Any, inverse_columns: Any) -> Any:
     """Row equals column."""
     row, column = divide(i, columns, inverse_columns)
     return row == column
 
 
-def diagonal_params(shape):
+def diagonal_params(shape: tuple[int, ...]) -> tuple[np.uint64, ...]:
     """Parameters of `diagonal` for a matrix of this shape (rows, columns)."""
     return np.uint64(shape[1]), reciprocal(shape[1])
 
@@ -35,16 +37,17 @@ def diagonal_params(shape):
 
 
 @device_function
-def part(i, stride, inverse_stride, size, inverse_size):
+def part(i: Any, stride: Any, inverse_stride: Any, size: Any, inverse_size: Any) -> Any:
     """The position of element i along an axis of that size and stride, and its share in i."""
     position = divide(divide(i, stride, inverse_stride)[0], size, inverse_size)[1]
     return position, position * stride
 
 
 @device_function
-def dirac(i, k0, k1, s0, s1, out_stride, inverse_out_stride, out_size, inverse_out_size,
-          in_stride, inverse_in_stride, in_size, inverse_in_size,
-          batch_stride, inverse_batch_stride, batch_size, inverse_batch_size, group_size, inverse_group_size, centre):
+def dirac(i: Any, k0: Any, k1: Any, s0: Any, s1: Any, out_stride: Any, inverse_out_stride: Any, out_size: Any,
+          inverse_out_size: Any, in_stride: Any, inverse_in_stride: Any, in_size: Any, inverse_in_size: Any,
+          batch_stride: Any, inverse_batch_stride: Any, batch_size: Any, inverse_batch_size: Any, group_size: Any,
+          inverse_group_size: Any, centre: Any) -> Any:
     """Kernel position is the centre, and the number of the out channel within its group is the in channel's.
 
     What is left of i without its out, in and batch parts is the flat offset of its kernel position, over however
@@ -57,11 +60,11 @@ def dirac(i, k0, k1, s0, s1, out_stride, inverse_out_stride, out_size, inverse_o
     return (i - out_part - in_part - batch_part == centre) & (in_group == channel)
 
 
-def dirac_params(shape, roles, groups=1, centre=None):
+def dirac_params(shape: tuple[int, ...], roles: str, groups: int = 1) -> tuple[np.uint64, ...]:
     """Parameters of `dirac`: roles has one letter per axis, o, i, b or * (a kernel axis), for example "oi**".
 
     The axes of one letter among o, i, b must be neighbours (they count as one axis); groups divides the out size.
-    centre has one position per kernel axis, in the order of the axes; by default each is k // 2.
+    The centre of a kernel axis of length k is k // 2.
 
     >>> [int(p) for p in dirac_params((4, 2, 3, 3), "oi**")][::2]  # the others are reciprocals
     [18, 4, 9, 2, 1, 1, 4, 4]
@@ -69,9 +72,6 @@ def dirac_params(shape, roles, groups=1, centre=None):
     strides = [1] * len(shape)
     for axis in range(len(shape) - 1, 0, -1):
         strides[axis - 1] = strides[axis] * shape[axis]
-    kernel = [axis for axis, role in enumerate(roles) if role == "*"]
-    if centre is None:
-        centre = [shape[axis] // 2 for axis in kernel]
     divisors = []
     for role in "oib":
         axes = [axis for axis, r in enumerate(roles) if r == role]
@@ -82,17 +82,17 @@ def dirac_params(shape, roles, groups=1, centre=None):
         for axis in axes:
             size *= shape[axis]
         divisors += [strides[axes[-1]] if axes else 1, size]
-    offset = sum(position * strides[axis] for position, axis in zip(centre, kernel, strict=True))
+    centre = sum(shape[axis] // 2 * strides[axis] for axis, role in enumerate(roles) if role == "*")
     divisors.append(divisors[1] // groups)
-    return (*(number for d in divisors for number in (np.uint64(d), reciprocal(d))), np.uint64(offset))
+    return (*(number for d in divisors for number in (np.uint64(d), reciprocal(d))), np.uint64(centre))
 
 
 # -- Sparse -----------------------------------------------------------------------------------------------------------
 
 
 @device_function
-def kept(i, k0, k1, s0, s1, inner, inverse_inner, rows, inverse_rows, zeros,
-         width, inverse_width, full_rows, last_width):
+def kept(i: Any, k0: Any, k1: Any, s0: Any, s1: Any, inner: Any, inverse_inner: Any, rows: Any, inverse_rows: Any,
+         zeros: Any, width: Any, inverse_width: Any, full_rows: Any, last_width: Any) -> Any:
     """The element's row is not among the `zeros` rows that its column leaves out.
 
     A column is permuted by a key of its own, the four words of block 2**63 + column of the draw's own seed and
@@ -106,7 +106,7 @@ def kept(i, k0, k1, s0, s1, inner, inverse_inner, rows, inverse_rows, zeros,
     return permute(row, w0, w1, w2, w3, width, inverse_width, full_rows, last_width) >= zeros
 
 
-def kept_params(shape, axis, zeros):
+def kept_params(shape: tuple[int, ...], axis: int, zeros: int) -> tuple[np.uint64, ...]:
     """Parameters of `kept`: rows are shape[axis], columns the other axes in C order, `zeros` of each column's rows go.
 
     >>> [int(p) for p in kept_params((3, 10, 2), 1, 4)[:5:2]]  # inner, rows, zeros; between them reciprocals

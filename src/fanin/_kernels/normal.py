@@ -4,6 +4,8 @@ A fixed number of words makes a fixed number of values, so any element can be co
 and the cosine are reduced in integer arithmetic, before anything is rounded.
 """
 
+from typing import Any
+
 import numpy as np
 
 from .device import bits, by_precision, device_function, fma, from_bits, sqrt
@@ -15,40 +17,40 @@ from .samplers import pair_sampler
 
 
 @device_function
-def _fold_single(x):
+def _fold_single(x: Any) -> Any:
     upper = x >= np.uint32(1 << 31)
     t = np.uint32(~x) if upper else x
     return fma(np.float32(np.int32(t)), np.float32(2.0**-32), np.float32(2.0**-33)), upper
 
 
 @device_function
-def _fold_double(x):
+def _fold_double(x: Any) -> Any:
     upper = x >= np.uint64(1 << 63)
     t = ~x if upper else x
     return fma(np.float64(np.int64(t)), np.float64(2.0**-64), np.float64(2.0**-65)), upper
 
 
 @by_precision(_fold_single, _fold_double)
-def fold(x):
+def fold(x: Any) -> Any:
     """(v, upper): u = (x + 1/2)·2**-32 (2**-64) is 1 - v in the upper half, else v; v is at most 1/2, to 1 ulp."""
 
 
 @device_function
-def _halvings_single(x):
+def _halvings_single(x: Any) -> Any:
     b = bits(x)
     m = from_bits(np.uint32(np.uint32(b & np.uint32(0x007FFFFF)) | np.uint32(0x3F000000)))
     return np.float32(np.int32(np.uint32(np.uint32(126) - np.uint32(b >> np.uint32(23))))), np.float32(1) - m
 
 
 @device_function
-def _halvings_double(x):
+def _halvings_double(x: Any) -> Any:
     b = bits(x)
     m = from_bits((b & np.uint64(0x000FFFFFFFFFFFFF)) | np.uint64(0x3FE0000000000000))
     return np.float64(np.int32(np.uint64(1022) - (b >> np.uint64(52)))), np.float64(1) - m
 
 
 @by_precision(_halvings_single, _halvings_double)
-def halvings(v):
+def halvings(v: Any) -> Any:
     """(n, g) with v = 2**-n·(1 - g), 0 < g <= 1/2: both exact."""
 
 
@@ -61,7 +63,7 @@ def halvings(v):
                291.62478490630156, -361.4546107473341, 309.5202455066347, -164.07744816797432,
                41.27772560613157),  # 4.2e-17
 )
-def log_series(g):
+def log_series(g: Any) -> Any:
     """-2·log(1 - g)/g for 0 <= g <= 1/2: a one-sided interval needs no cancellation, nor a division."""
 
 
@@ -69,7 +71,7 @@ _two_ln2 = constants(1.3862943611198906)
 
 
 @device_function
-def minus_two_log(v, complement):
+def minus_two_log(v: Any, complement: Any) -> Any:
     """-2·log(1 - v) if `complement`, else -2·log(v), for 0 < v <= 1/2; relative error 2e-7 (4e-16)."""
     zero, _, _, _, _, _ = numbers(v)
     (two_ln2,) = _two_ln2(v)
@@ -80,7 +82,7 @@ def minus_two_log(v, complement):
 
 
 @device_function
-def radius(x):
+def radius(x: Any) -> Any:
     """sqrt(-2·log u) with u = (x + 1/2)·2**-32 (2**-64): the modulus of a pair of normal numbers."""
     v, upper = fold(x)
     return sqrt(minus_two_log(v, upper))
@@ -90,26 +92,26 @@ def radius(x):
 
 
 @device_function
-def _half_turns_single(x):
+def _half_turns_single(x: Any) -> Any:
     beyond = np.uint32(x << np.uint32(1))  # as a signed integer this is h·2**32; k is odd where its top bit is not x's
     odd = np.uint32(np.uint32(x ^ beyond) & np.uint32(1 << 31))
     return np.float32(np.int32(beyond)) * np.float32(2.0**-32), from_bits(np.uint32(odd | np.uint32(0x3F800000)))
 
 
 @device_function
-def _half_turns_double(x):
+def _half_turns_double(x: Any) -> Any:
     beyond = x << np.uint64(1)
     odd = (x ^ beyond) & np.uint64(1 << 63)
     return np.float64(np.int64(beyond)) * np.float64(2.0**-64), from_bits(odd | np.uint64(0x3FF0000000000000))
 
 
 @by_precision(_half_turns_single, _half_turns_double)
-def half_turns(x):
+def half_turns(x: Any) -> Any:
     """(h, sign): the angle x·2**-31 (2**-63) half turns is h beyond a whole number k, |h| <= 1/2; sign = (-1)**k."""
 
 
 @device_function
-def cossin(x):
+def cossin(x: Any) -> Any:
     """(cos, sin) of the angle 2·pi·x·2**-32 (2**-64), each within 2e-7 (4e-16)."""
     h, sign = half_turns(x)
     sine, cosine = sincos_half_turn(h)
@@ -117,7 +119,7 @@ def cossin(x):
 
 
 @pair_sampler
-def normal(xa, xb, mean, std):
+def normal(xa: Any, xb: Any, mean: Any, std: Any) -> Any:
     """mean + std·z for two independent standard normal z, within 2e-6 of z (1e-14·max(1, |z|)).
 
     The first word gives the radius, so that |z| reaches 6.764 (9.5), the second the angle.

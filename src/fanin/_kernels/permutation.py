@@ -23,13 +23,13 @@ of length 1 stands still. Grids far from square mix worse (n = 8 as 2 x 4 is 1.2
 width. Beyond n of a few thousand the key's 128 bits are fewer than the subsets, as for any generator.
 """
 
+from typing import Any
+
 import numpy as np
 
 from .._errors import FaninValueError
 from .device import device_function
 from .philox import HALF, LOW
-
-ROUNDS = 24
 
 ONE = np.uint64(1)
 LOW31 = np.uint64(0x7FFFFFFF)
@@ -40,13 +40,13 @@ STEP1 = np.uint32(0xBB67AE85)
 MIX = np.uint32(0xD2511F53)  # and its multiplier
 
 
-def reciprocal(divisor):
+def reciprocal(divisor: int) -> np.uint64:
     """The constant that `divide` takes with a divisor; 0 is let through, since nothing is then ever divided."""
     return np.uint64((2**64 - 1) // max(int(divisor), 1))
 
 
 @device_function
-def divide(x, divisor, inverse):
+def divide(x: Any, divisor: Any, inverse: Any) -> Any:
     """Quotient and remainder of uint64 values, exact for every x < 2**63: inverse is `reciprocal(divisor)`.
 
     Vectors have no integer division. The upper 64 bits of x·inverse are the quotient or one less, because inverse
@@ -63,7 +63,7 @@ def divide(x, divisor, inverse):
 
 
 @device_function
-def turn(position, line, length, k0, k1, k2):
+def turn(position: Any, line: Any, length: Any, k0: Any, k1: Any, k2: Any) -> Any:
     """Where a position goes when its line of that length is turned by a hash of the line's number. All are uint32.
 
     The hash multiplies by an odd key, because a multiplication by a constant alone would move two neighbouring lines
@@ -80,7 +80,8 @@ def turn(position, line, length, k0, k1, k2):
 
 
 @device_function
-def two_rounds(row, column, k0, k1, k2, k3, width, full_rows, last_width):
+def two_rounds(row: Any, column: Any, k0: Any, k1: Any, k2: Any, k3: Any, width: Any, full_rows: Any,
+               last_width: Any) -> Any:
     height = np.uint32(full_rows + ONE32) if column < last_width else full_rows
     row = turn(row, column, height, k0, k1, k2)
     k0, k1 = np.uint32(k0 + STEP0), np.uint32(k1 + STEP1)
@@ -90,7 +91,8 @@ def two_rounds(row, column, k0, k1, k2, k3, width, full_rows, last_width):
 
 
 @device_function
-def permute(x, k0, k1, k2, k3, width, inverse_width, full_rows, last_width):
+def permute(x: Any, k0: Any, k1: Any, k2: Any, k3: Any, width: Any, inverse_width: Any, full_rows: Any,
+            last_width: Any) -> Any:
     """The image of x in {0, ..., n-1} under the permutation with a key of four words (in uint64, low halves count).
 
     The last four parameters are `permutation_params(n)`.
@@ -115,14 +117,14 @@ def permute(x, k0, k1, k2, k3, width, inverse_width, full_rows, last_width):
     return np.uint64(row) * np.uint64(width) + np.uint64(column)
 
 
-def grid(n):
+def grid(n: int) -> tuple[int, int, int]:
     """(width, full rows, width of the last row) of a grid of n >= 1 cells; the last row is never empty."""
     width = round(n**0.5)
     full_rows = (n - 1) // width
     return width, full_rows, n - full_rows * width
 
 
-def permutation_params(n):
+def permutation_params(n: int) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
     """The parameters of `permute` for {0, ..., n-1}, 0 <= n <= 2**32; for n = 0 there is nothing to permute.
 
     The limit is that of 16-bit lines: up to it no line is longer than 2**16, so that an amount times a length stays

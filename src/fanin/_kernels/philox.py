@@ -1,5 +1,7 @@
 """Philox4x32 with ten rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11)."""
 
+from typing import Any
+
 import numpy as np
 
 from .device import device_function
@@ -13,14 +15,14 @@ W1 = np.uint64(0xBB67AE85)
 
 
 @device_function
-def philox_round(c0, c1, c2, c3, k0, k1):
+def philox_round(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
     p0 = M0 * (c0 & LOW)
     p1 = M1 * (c2 & LOW)
     return (p1 >> HALF) ^ c1 ^ k0, p1, (p0 >> HALF) ^ c3 ^ k1, p0, k0 + W0, k1 + W1
 
 
 @device_function
-def _nine_rounds(c0, c1, c2, c3, k0, k1):
+def _nine_rounds(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
     # written out, because a loop over rounds is not unrolled before LLVM's vectorizer runs
     c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
     c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
@@ -35,7 +37,7 @@ def _nine_rounds(c0, c1, c2, c3, k0, k1):
 
 
 @device_function
-def philox(c0, c1, c2, c3, k0, k1):
+def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
     """Four counter words and two key words to four random words, all in the low halves of uint64 values.
 
     The high halves carry garbage from one round to the next and out of the last: masking only the operands of the
@@ -47,7 +49,7 @@ def philox(c0, c1, c2, c3, k0, k1):
 
 
 @device_function
-def philox_pairs(c0, c1, c2, c3, k0, k1):
+def philox_pairs(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
     """The same four words, as w0 + 2**32·w1 and w2 + 2**32·w3.
 
     The last round makes the pairs by rotation: of `w0 | w1 << 32` LLVM makes a slow 64-bit multiplication.

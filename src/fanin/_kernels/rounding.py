@@ -7,25 +7,27 @@ numba knows neither float16 nor bfloat16 on the CPU, so half arrays are written 
 finite and within the target's range: plans refuse what could overflow before anything is drawn.
 """
 
+from typing import Any
+
 import numpy as np
 
 from .device import bits, device_function, from_bits, rounding_to
 
 
 @device_function
-def as_is(x):
+def as_is(x: Any) -> Any:
     return x
 
 
 @rounding_to("bfloat", "avx512bf16")
-def to_bfloat16(x):
+def to_bfloat16(x: Any) -> Any:
     pattern = bits(x)
     odd = np.uint32(pattern >> np.uint32(16)) & np.uint32(1)
     return np.uint16(np.uint32(np.uint32(pattern + np.uint32(0x7FFF)) + np.uint32(odd)) >> np.uint32(16))
 
 
 @rounding_to("half", "f16c", "neon")
-def to_float16(x):
+def to_float16(x: Any) -> Any:
     pattern = bits(x)
     sign = np.uint32(pattern >> np.uint32(16)) & np.uint32(0x8000)
     magnitude = np.uint32(pattern & np.uint32(0x7FFFFFFF))

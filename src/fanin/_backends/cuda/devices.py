@@ -1,6 +1,9 @@
 """GPUs, their streams, and arrays in their memory."""
 
+from __future__ import annotations
+
 import contextlib
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from cuda.core.utils import StridedMemoryView
@@ -13,10 +16,13 @@ from ..._errors import FaninMemoryError, FaninRuntimeError, FaninValueError
 from ..tasks import DeviceView, c_strides
 from .memory import SIMULATED
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 LEGACY, PER_THREAD = 1, 2  # the handles of the two default streams
 
 
-def missing():
+def missing() -> str | None:
     """What keeps this machine from CUDA, in a few words and with the cure; None where nothing does."""
     if tuple(map(int, np.__version__.split(".")[:2])) >= (2, 5):
         return (f"a numpy older than 2.5, with which numba-cuda breaks (this is {np.__version__}): "
@@ -38,7 +44,7 @@ def missing():
     return None
 
 
-def devices():
+def devices() -> list[tuple[str, str]]:
     """(name, description) of each CUDA device that was found."""
     if SIMULATED:
         return [("cuda:0", "numba's simulator (NUMBA_ENABLE_CUDASIM=1)")]
@@ -47,7 +53,7 @@ def devices():
             for gpu in cuda.gpus]
 
 
-def device_name(index):
+def device_name(index: int | None) -> str:
     """"cuda:N" for a device's index, by default the index of this thread's current device.
 
     Raises FaninRuntimeError where there is no such device.
@@ -61,7 +67,7 @@ def device_name(index):
     return f"cuda:{index}"
 
 
-def empty(shape, dtype, device):
+def empty(shape: tuple[int, ...], dtype: np.dtype[Any], device: str) -> tuple[Any, DeviceView]:
     """A new array of numba's on a device, and its view: filled before the caller goes on, whoever reads it then.
 
     There is no bfloat16 array: its bit patterns are held by uint16.
@@ -72,7 +78,7 @@ def empty(shape, dtype, device):
 
 
 @contextlib.contextmanager
-def room_for(shape, device):
+def room_for(shape: tuple[int, ...], device: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, CudaAPIError, ValueError, OverflowError) as error:
@@ -80,7 +86,7 @@ def room_for(shape, device):
                                f"of it ({error})") from None
 
 
-def view(out):
+def view(out: Any) -> DeviceView:
     """The `DeviceView` of an array with __cuda_array_interface__ or DLPack on a GPU, or of the simulator's.
 
     numba's own arrays are in the order of their stream. What another library will do next with its array, and on which
@@ -102,7 +108,7 @@ def view(out):
                       _device_of(address), interface.get("stream") or 0, wait=not is_numbas, owner=out)
 
 
-def _dlpack_view(out):
+def _dlpack_view(out: Any) -> DeviceView:
     with current(f"cuda:{out.__dlpack_device__()[1]}"):
         found = StridedMemoryView.from_dlpack(out, stream_ptr=LEGACY)  # its library makes this stream wait for its own
     if found.readonly:
@@ -113,26 +119,26 @@ def _dlpack_view(out):
                       f"cuda:{found.device_id}", LEGACY, wait=True, owner=found)
 
 
-def _address(array):
+def _address(array: Any) -> int:
     return array.ctypes.data if SIMULATED else array.device_ctypes_pointer.value or 0
 
 
-def _device_of(address):
+def _device_of(address: int) -> str:
     if SIMULATED or not address:
         return device_name(None)
     attribute = driver.binding.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
     return f"cuda:{int(driver.driver.cuPointerGetAttribute(attribute, driver.binding.CUdeviceptr(address)))}"
 
 
-def index_of(device):
+def index_of(device: str) -> int:
     return int(device.partition(":")[2])
 
 
-def current(device):
+def current(device: str) -> Any:
     return cuda.gpus[index_of(device)]
 
 
-def stream_of(stream):
+def stream_of(stream: Any) -> Any:
     """What a launch takes, for a stream of numba's or the address of another library's."""
     if not isinstance(stream, int) or stream == 0:
         return stream
