@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .haar_device import Algebra
 
 
-def write_matrix(plan: MatrixPlan, key: Key, backend: Any, out: NDArray[Any], axes: tuple[Axis, ...]) -> None:
+def write_matrix(plan: MatrixPlan, key: Key, backend: Any, out: NDArray[Any], axes: Sequence[Axis]) -> None:
     """Make the rows and columns of the plan's matrix that `axes` touch, and write them to the numpy array `out`.
 
     The r axes in C order are the matrix's rows, the c axes its columns; where there are kernel axes (*), the matrix
@@ -52,7 +52,7 @@ def write_matrix(plan: MatrixPlan, key: Key, backend: Any, out: NDArray[Any], ax
         tensor[...] = made.reshape(tensor.shape)
 
 
-def write_device_matrix(plan: MatrixPlan, key: Key, backend: Any, out: DeviceView, axes: tuple[Axis, ...],
+def write_device_matrix(plan: MatrixPlan, key: Key, backend: Any, out: DeviceView, axes: Sequence[Axis],
                         algebra: Algebra) -> None:
     """`write_matrix` for a `DeviceView`, in whose memory `algebra` works.
 
@@ -65,7 +65,7 @@ def write_device_matrix(plan: MatrixPlan, key: Key, backend: Any, out: DeviceVie
 
 
 def _write_with(algebra: Algebra, plan: MatrixPlan, key: Key, backend: Any, out: DeviceView,
-                axes: tuple[Axis, ...]) -> None:
+                axes: Sequence[Axis]) -> None:
     tensor, xp, dtype = algebra.array, algebra.xp, _worked_in(plan)
     if "*" in plan.roles:
         tensor[...] = 0
@@ -102,13 +102,13 @@ def _worked_in(plan: MatrixPlan) -> np.dtype[Any]:
     return np.result_type(number, np.complex64) if plan.dtype.kind == "c" else np.dtype(number)
 
 
-def _rows_first(plan: MatrixPlan, axes: tuple[Axis, ...]) -> list[int]:
+def _rows_first(plan: MatrixPlan, axes: Sequence[Axis]) -> list[int]:
     """The order of a block's axes in which the matrix's rows come before its columns."""
     kept = [d for d in range(len(axes)) if plan.roles[d] != "*" and not axes[d].dropped]
     return [kept.index(d) for role in "rc" for d in kept if plan.roles[d] == role]
 
 
-def _centre(plan: MatrixPlan, out: Any, axes: tuple[Axis, ...]) -> Any:
+def _centre(plan: MatrixPlan, out: Any, axes: Sequence[Axis]) -> Any:
     """The part of `out` at the kernel's centre, or None when the centre is outside."""
     index: list[Any] = []
     for axis, dim, role in zip(axes, plan.shape, plan.roles, strict=True):
@@ -122,7 +122,7 @@ def _centre(plan: MatrixPlan, out: Any, axes: tuple[Axis, ...]) -> Any:
     return out[(*index, ...)]
 
 
-def _positions(plan: MatrixPlan, axes: tuple[Axis, ...], role: str) -> NDArray[Any]:
+def _positions(plan: MatrixPlan, axes: Sequence[Axis], role: str) -> NDArray[Any]:
     """The numbers of the matrix's rows (r) or columns (c) that the block touches, in the block's C order."""
     mine = [d for d, axis_role in enumerate(plan.roles) if axis_role == role]
     positions = np.zeros(1, np.int64)

@@ -28,7 +28,7 @@ def diagonal(i: Any, k0: Any, k1: Any, s0: Any, s1: Any, columns: Any, inverse_c
     return row == column
 
 
-def diagonal_params(shape: tuple[int, ...]) -> tuple[np.uint64, ...]:
+def diagonal_params(shape: tuple[int, ...]) -> tuple[Any, ...]:
     """Parameters of `diagonal` for a matrix of this shape (rows, columns)."""
     return np.uint64(shape[1]), reciprocal(shape[1])
 
@@ -60,7 +60,7 @@ def dirac(i: Any, k0: Any, k1: Any, s0: Any, s1: Any, out_stride: Any, inverse_o
     return (i - out_part - in_part - batch_part == centre) & (in_group == channel)
 
 
-def dirac_params(shape: tuple[int, ...], roles: str, groups: int = 1) -> tuple[np.uint64, ...]:
+def dirac_params(shape: tuple[int, ...], roles: str, groups: int = 1) -> tuple[Any, ...]:
     """Parameters of `dirac`: roles has one letter per axis, o, i, b or * (a kernel axis), for example "oi**".
 
     The axes of one letter among o, i, b must be neighbours (they count as one axis); groups divides the out size.
@@ -106,7 +106,7 @@ def kept(i: Any, k0: Any, k1: Any, s0: Any, s1: Any, inner: Any, inverse_inner: 
     return permute(row, w0, w1, w2, w3, width, inverse_width, full_rows, last_width) >= zeros
 
 
-def kept_params(shape: tuple[int, ...], axis: int, zeros: int) -> tuple[np.uint64, ...]:
+def kept_params(shape: tuple[int, ...], axis: int, zeros: int) -> tuple[Any, ...]:
     """Parameters of `kept`: rows are shape[axis], columns the other axes in C order, `zeros` of each column's rows go.
 
     >>> [int(p) for p in kept_params((3, 10, 2), 1, 4)[:5:2]]  # inner, rows, zeros; between them reciprocals

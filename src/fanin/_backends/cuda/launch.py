@@ -1,7 +1,9 @@
 """Filling and copying: compiled for a device at first use, and queued on a stream."""
 
+from __future__ import annotations
+
 import ctypes
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import cuda
@@ -14,11 +16,21 @@ from .devices import current, index_of, room_for, stream_of
 from .memory import SIMULATED
 from .variants import copier, copy_signature, run_signature, strided_signature, variant
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from ..._plans.indexing import Block
+    from ..._plans.plan import SamplerPlan
+    from ..._seeding import Key
+    from ..tasks import DeviceView
+
 THREADS, GRIDS = (2, 1) if SIMULATED else (256, 16)  # threads of a block; blocks on each multiprocessor
 LEAST = 1 if SIMULATED else 128  # blocks: idle ones cost nothing, and numba warns of fewer
 
 
-def fill(plan, key, out, block):
+def fill(plan: SamplerPlan, key: Key, out: DeviceView, block: Block) -> None:
     """Write the elements of `block` into `out`, a `DeviceView` of its dims and of the plan's dtype.
 
     The work is queued on the view's stream, and done when that is. For an empty view it compiles what it would need.
@@ -45,7 +57,7 @@ def fill(plan, key, out, block):
             plan.params, plan.mask_params)
 
 
-def copy(values, out):
+def copy(values: NDArray[Any], out: DeviceView) -> None:
     """Write a numpy array that broadcasts to `out`, a `DeviceView` of its dtype; no more than it holds is copied."""
     if out.size == 0:
         return
@@ -66,7 +78,7 @@ def copy(values, out):
 _kernels: dict[tuple, Any] = {}  # compiled, for one device each
 
 
-def _compile(kernel, signature, device):
+def _compile(kernel: Callable[..., None], signature: Any, device: str) -> Any:
     # Without link-time optimization: what the tests assemble and execute is the PTX that runs.
     options = {} if SIMULATED else {"lto": False}
     try:
@@ -77,7 +89,7 @@ def _compile(kernel, signature, device):
                                 f"{error}): it may need a newer driver (nvidia.com/drivers)") from None
 
 
-def _launch(kernel, out, tasks, *arguments):
+def _launch(kernel: Any, out: DeviceView, tasks: int, *arguments: Any) -> None:
     with current(out.device):
         stream = stream_of(out.stream)
         most = GRIDS if SIMULATED else GRIDS * cuda.gpus[index_of(out.device)].MULTIPROCESSOR_COUNT
@@ -87,17 +99,17 @@ def _launch(kernel, out, tasks, *arguments):
         synchronize(out)
 
 
-def synchronize(out):
+def synchronize(out: DeviceView) -> None:
     """Wait for all that is queued on a view's stream."""
     with current(out.device):
         (stream_of(out.stream) or cuda.default_stream()).synchronize()
 
 
-def _reach(out, span, storage):
+def _reach(out: DeviceView, span: tuple[int, int], storage: np.dtype[Any]) -> Any:
     """A kernel's `out`: the address of the lowest number that it writes."""
     below, count = span
     address = out.address - below * storage.itemsize
     if not SIMULATED:
         return np.uint64(address)
-    memory = (ctypes.c_uint8 * (count * storage.itemsize)).from_address(address)
+    memory: Any = (ctypes.c_uint8 * (count * storage.itemsize)).from_address(address)
     return np.frombuffer(memory, np.uint16 if storage.itemsize == 2 else storage)
