@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -13,14 +15,17 @@ from .._dtypes import as_dtype, bfloat16, is_known
 from .._errors import FaninError, FaninMemoryError, FaninTypeError, FaninValueError
 
 if TYPE_CHECKING:
-    from .._types import Array
+    from .._types import Array, Dims
+
+    View: TypeAlias = Array | DeviceView
 
 ACCEPTED = ("a numpy array, a torch tensor, a CuPy or numba array, or an array with DLPack, __array_interface__ or "
             "__cuda_array_interface__")
 ON_GPU = (2, 13)  # DLPack's numbers of CUDA memory, plain and managed
+EXAMINED = 2**20  # elements of a strange array that are looked at one by one; a larger one is refused
 
 
-def writable(out):
+def writable(out: Any) -> tuple[Any, Callable[[], None]]:
     """A writable view of `out`, numpy's or a `DeviceView`, and a function to call once it was written to.
 
     Raises:
@@ -30,35 +35,60 @@ def writable(out):
     """
     torch = sys.modules.get("torch")  # an object can only be a tensor if its library is loaded already
     if torch is not None and isinstance(out, torch.Tensor):
-        view, written = _torch_view(out, torch), lambda: torch.autograd.graph.increment_version(out)
+        view: View = _torch_view(out, torch)
+        written: Callable[[], None] = lambda: torch.autograd.graph.increment_version(out)  # noqa: E731
     else:
         view, written = _numpy_view(out), _nothing
     if not is_known(view.dtype):
         raise FaninTypeError(f"`out` must be of a floating-point, complex, integer or bool dtype in native byte order "
                              f"(got {view.dtype})")
-    if type(view) is not DeviceView:
+    if isinstance(view, np.ndarray):
         if not view.flags.writeable:
             raise FaninValueError("`out` must be writable (got a read-only array): pass a copy")
     elif view.size and any(place % min(view.dtype.itemsize, 8) for place in (view.address, *view.strides)):
         raise FaninValueError(f"`out` on a GPU must have its elements at addresses that are multiples of their size "
                               f"(got {view.address:#x} and the strides {view.strides}): pass an array of its own")
-    if view.size and 0 in view.strides and any(stride == 0 and dim > 1
-                                               for stride, dim in zip(view.strides, view.shape, strict=True)):
-        raise FaninValueError("`out` must have memory for each element (got a broadcast array): pass a copy")
+    if not (isinstance(view, np.ndarray) and view.flags.c_contiguous) and _overlaps(view):
+        raise FaninValueError("`out` must have memory of its own for each element (got a broadcast array, a sliding "
+                              f"window or the like, with the strides {view.strides}): pass a copy")
     return view, written
 
 
-def _nothing():
+def _overlaps(view: View) -> bool:
+    """Whether two elements of a view share memory. Where the strides alone don't tell, all of them are looked at."""
+    if view.size == 0:
+        return False
+    axes = sorted((abs(stride), dim) for stride, dim in zip(view.strides, view.shape, strict=True) if dim > 1)
+    extent = view.dtype.itemsize
+    for stride, dim in axes:
+        if stride < extent:
+            return _overlap_somewhere(axes, view.dtype.itemsize)
+        extent += stride * (dim - 1)
+    return False
+
+
+def _overlap_somewhere(axes: list[tuple[int, int]], itemsize: int) -> bool:
+    """The same for axes that interleave: every address is made, and compared with its neighbour."""
+    if math.prod(dim for _, dim in axes) > EXAMINED or axes[0][0] < itemsize:
+        return True
+    starts = np.zeros(1, np.int64)
+    for stride, dim in axes:
+        starts = (starts[:, None] + stride * np.arange(dim)).reshape(-1)
+    starts.sort()
+    return bool((np.diff(starts) < itemsize).any())
+
+
+def _nothing() -> None:
     pass
 
 
-def _numpy_view(out):
+def _numpy_view(out: Any) -> View:
     if isinstance(out, np.ndarray):
         return np.asarray(out)  # a subclass's plain memory
     if hasattr(out, "__cuda_array_interface__") or hasattr(out, "__cuda_ndarray__"):
         return _device_view(out)
     if hasattr(out, "__array_interface__") and not isinstance(out, np.generic):  # of a scalar numpy makes a copy
-        return np.asarray(out)
+        return _interface_view(out)
     if hasattr(out, "__dlpack__") and hasattr(out, "__dlpack_device__"):
         if out.__dlpack_device__()[0] in ON_GPU:
             return _device_view(out)
@@ -70,7 +100,19 @@ def _numpy_view(out):
     raise FaninTypeError(f"`out` must be {ACCEPTED} (got a {type(out).__name__})")
 
 
-def _device_view(out):
+def _interface_view(out: Any) -> Array:
+    try:
+        view = np.asarray(out)
+    except Exception as error:  # numpy raises what it meets first
+        raise FaninTypeError(f"`out` must have a valid __array_interface__ (got a {type(out).__name__}: {error})"
+                             ) from error
+    if view.size and not view.ctypes.data:
+        raise FaninValueError(f"`out` must have memory (got a {type(out).__name__} whose __array_interface__ holds the "
+                              "address 0)")
+    return view
+
+
+def _device_view(out: Any) -> DeviceView:
     backend = require_cuda(f"`out`, a {type(out).__name__} on a GPU,")
     if type(out).__module__.split(".")[0] in ("jax", "jaxlib"):
         raise FaninValueError("`out` must be writable (got a JAX array, which is immutable): draw a new "
@@ -89,7 +131,8 @@ def _device_view(out):
                              f"{error})") from None
 
 
-def _torch_view(tensor, torch):
+def _torch_view(tensor: Any, torch: Any) -> View:
+    _require_plain(tensor, torch)
     if tensor.device.type not in ("cpu", "cuda"):
         raise FaninValueError(f"`out` must be on the CPU or a CUDA device (got a tensor on {tensor.device})")
     if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_conj() or tensor.is_neg():
@@ -101,6 +144,8 @@ def _torch_view(tensor, torch):
             return _torch_device_view(plain, torch)
         if plain.dtype is torch.bfloat16:
             return plain.view(torch.uint16).numpy().view(bfloat16())
+        if plain.dtype.itemsize == 1 and plain.is_floating_point():
+            return plain.view(torch.uint8).numpy().view(as_dtype(plain.dtype))
         return plain.numpy()
     except (TypeError, RuntimeError) as error:
         if isinstance(error, FaninError):
@@ -109,7 +154,24 @@ def _torch_view(tensor, torch):
                              f"{tensor.dtype}: {error})") from None
 
 
-def _torch_device_view(tensor, torch):
+def _require_plain(tensor: Any, torch: Any) -> None:
+    """Refuse a tensor whose elements are not here, or not all in one piece, with what to do instead."""
+    distributed = sys.modules.get("torch.distributed.tensor")
+    fake = sys.modules.get("torch._subclasses.fake_tensor")
+    if distributed is not None and isinstance(tensor, distributed.DTensor):
+        raise FaninTypeError("`out` must be a plain tensor (got a DTensor, of which each process holds a part): make "
+                             "one with fanin.torch.distribute, or fill a module with fanin.torch.init_module")
+    if torch.nn.parameter.is_lazy(tensor):
+        raise FaninTypeError(f"`out` must have a shape (got an {type(tensor).__name__}, which gets one in the first "
+                             "forward pass): run the module once, or call its `materialize(shape)`")
+    if tensor.is_nested:
+        raise FaninTypeError("`out` must be a plain tensor (got a nested one): fill each of `out.unbind()`")
+    if fake is not None and isinstance(tensor, fake.FakeTensor):
+        raise FaninValueError("`out` must have memory (got a FakeTensor, which has a shape and no elements): use "
+                              "`describe` to check a draw")
+
+
+def _torch_device_view(tensor: Any, torch: Any) -> DeviceView:
     if torch.version.hip:
         raise FaninValueError("`out` must be on the CPU or a CUDA device (got a tensor on an AMD GPU)")
     require_cuda("`out`, a torch tensor on a GPU,")
@@ -145,7 +207,7 @@ def as_numpy(name: str, value: Any) -> Array:
     return np.asarray(value)
 
 
-def place(device, view):
+def place(device: Any, view: Any) -> str:
     """The device of a view, which must be the one that was asked for."""
     here = view.device
     asked = check_device(device)
@@ -155,7 +217,7 @@ def place(device, view):
                           "out")
 
 
-def new(shape, dtype, device):
+def new(shape: Dims, dtype: np.dtype[Any], device: str) -> tuple[Any, View]:
     """A new array on a device, and the view of it that is to be filled."""
     if not device.startswith("cuda"):
         array = empty(shape, dtype)
@@ -163,7 +225,7 @@ def new(shape, dtype, device):
     return get_backend(device).empty(shape, dtype, device)
 
 
-def empty(shape, dtype):
+def empty(shape: Dims, dtype: np.dtype[Any]) -> Array:
     """A new array; FaninMemoryError for a shape that no memory holds."""
     try:
         return np.empty(shape, dtype)

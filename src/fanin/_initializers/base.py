@@ -10,6 +10,7 @@ from .._backends import check_device
 from .._checks import shape as check_shape
 from .._drawing import arrays as _arrays
 from .._drawing.execute import materialize
+from .._drawing.graphs import may_trace, untraced
 from .._dtypes import as_dtype
 from .._errors import FaninTypeError, FaninValueError
 from .._plans import indexing
@@ -134,8 +135,11 @@ class Initializer(Scheme):
         spec = TensorSpec(shape, dtype)
         return self._plan(spec.shape, spec.dtype)
 
-    def _draw(self, shape: Shape, index: tuple[Index] | None, dtype: DType | None, device: Device | None,
-              seed: Seed | None, name: str | None, out: Any) -> Any:
+    def _draw(self, *arguments: Any) -> Any:
+        return untraced(Initializer._draw_now)(self, *arguments) if may_trace() else self._draw_now(*arguments)
+
+    def _draw_now(self, shape: Shape, index: tuple[Index] | None, dtype: DType | None, device: Device | None,
+                  seed: Seed | None, name: str | None, out: Any) -> Any:
         # All that can be wrong is found before memory is allocated, a stream id is taken, or a byte is written.
         view = written = None
         if out is not None:
