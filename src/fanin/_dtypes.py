@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FLOATING = ("float16", "bfloat16", "float32", "float64")
 COMPLEX = ("complex64", "complex128")
+FLOAT8 = ("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu")  # of ml_dtypes
 WHOLE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
 # A half type is computed in float32 and rounded once; a complex type in the type of its parts.
@@ -33,16 +34,16 @@ def as_dtype(dtype: DType) -> np.dtype[Any]:
         name = str(dtype).removeprefix("torch.")
     else:
         name = None
-    if name == "bfloat16":
-        found: np.dtype[Any] | None = bfloat16()
+    if name == "bfloat16" or name in FLOAT8:
+        found: np.dtype[Any] | None = _of_ml_dtypes(name)
     else:
         try:
             found = np.dtype(dtype if name is None else name)
         except (TypeError, ValueError, SyntaxError):  # numpy parses strings as if they were code
             found = None
-    if dtype is None or found is None or found.name not in FLOATING + COMPLEX + WHOLE:
+    if dtype is None or found is None or found.name not in FLOATING + COMPLEX + FLOAT8 + WHOLE:
         raise FaninTypeError(f"`dtype` must be one of {', '.join(FLOATING + COMPLEX)}, or for Constant and Eye also an "
-                             f"integer type or bool (got {dtype!r})")
+                             f"integer type, a float8 type or bool (got {dtype!r})")
     if not found.isnative:
         raise FaninTypeError(f"`dtype` must be in native byte order (got {dtype!r})")
     if isinstance(dtype, (str, np.dtype)):
@@ -62,9 +63,13 @@ def is_known(dtype: np.dtype[Any]) -> bool:
 
 def bfloat16() -> np.dtype[Any]:
     """ml_dtypes' bfloat16 as a numpy dtype."""
+    return _of_ml_dtypes("bfloat16")
+
+
+def _of_ml_dtypes(name: str) -> np.dtype[Any]:
     import ml_dtypes  # 10 ms that most imports of fanin need not pay
 
-    return np.dtype(ml_dtypes.bfloat16)
+    return np.dtype(getattr(ml_dtypes, name))
 
 
 def is_complex(dtype: np.dtype[Any]) -> bool:

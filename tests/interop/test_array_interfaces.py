@@ -1,9 +1,10 @@
 """`out=` into whatever shares memory: numpy and its subclasses, memory maps, DLPack, __array_interface__."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
-from fanin import Constant, FaninError, Normal, Orthogonal, Stream
+from fanin import Constant, Eye, FaninError, Normal, Orthogonal, Registry, Sparse, Stream, Uniform
 
 KEY = {"seed": 5, "name": "w"}
 SHAPE = (7, 33)
@@ -95,7 +96,27 @@ def read_only(array):
     return array
 
 
+class Invalid:
+    """An object with a broken __array_interface__."""
+
+    def __init__(self, **interface):
+        self.__array_interface__ = interface
+
+
 REFUSED = {
+    "an interface without a shape": (lambda: Invalid(typestr="<f4", version=3), "__array_interface__"),
+    "an interface of another type": (lambda: Invalid(typestr="nonsense", shape=SHAPE, data=(8, False), version=3),
+                                     "__array_interface__"),
+    "an interface without memory": (lambda: Invalid(typestr="<f4", shape=SHAPE, data=(0, False), version=3),
+                                    "__array_interface__"),
+    "sliding windows": (lambda: np.lib.stride_tricks.sliding_window_view(np.zeros(39, np.float32), 33, writeable=True),
+                        "sliding"),
+    "overlapping rows": (lambda: np.lib.stride_tricks.as_strided(np.zeros(300, np.float32), SHAPE, (32 * 4, 4)),
+                         "of its own"),
+    "overlapping columns": (lambda: np.lib.stride_tricks.as_strided(np.zeros(300, np.float32), SHAPE, (4, 6 * 4)),
+                            "of its own"),
+    "elements half over each other": (lambda: np.lib.stride_tricks.as_strided(
+        np.zeros(300, np.float32), SHAPE, (33 * 4, 2)), "of its own"),
     "read-only": (lambda: read_only(np.zeros(SHAPE, np.float32)), "writable"),
     "read-only, by DLPack": (lambda: DLPack(read_only(np.zeros(SHAPE, np.float32))), "writable"),
     "read-only, by __array_interface__": (lambda: ArrayInterface(read_only(np.zeros(SHAPE, np.float32))), "writable"),
@@ -144,3 +165,61 @@ def test_every_kind_of_plan_writes_strided_memory(scheme):
     np.testing.assert_allclose(view, scheme((6, 4), **KEY), rtol=0, atol=1e-5 if isinstance(scheme, Orthogonal) else 0)
     view[...] = 9
     assert (memory == 9).all()
+
+
+@pytest.mark.parametrize(("shape", "strides"), [
+    ((3, 2), (2, 3)), ((4, 5), (5, 4)), ((5, 5), (3, 4)), ((2, 2, 2), (1, 2, 4)), ((5,), (-3,)), ((3, 4), (-4, 1)),
+    ((1, 6), (0, 1))])
+def test_memory_that_interleaves(shape, strides):
+    """Elements that lie between each other, and share nothing, are drawn into; the rest of the memory is left alone."""
+    memory = np.full(64, 9, np.float32)
+    view = np.lib.stride_tricks.as_strided(memory[32:], shape, [4 * stride for stride in strides])
+    overlapping = len({sum(i * s for i, s in zip(index, strides, strict=True)) for index in np.ndindex(shape)})
+
+    if overlapping < view.size:
+        with pytest.raises(FaninError, match="of its own"):
+            Normal()(shape, out=view, **KEY)
+        assert (memory == 9).all()
+        return
+    Normal()(shape, out=view, **KEY)
+    np.testing.assert_array_equal(view, Normal()(shape, **KEY))
+    assert (memory == 9).sum() == 64 - view.size
+
+
+# -- float8 -------------------------------------------------------------------------------------------------------
+
+FLOAT8 = ["float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu"]
+
+
+@pytest.mark.parametrize("name", FLOAT8)
+def test_constants_in_float8(name):
+    """Zeros, ones, constants and arrays of them are ml_dtypes' nearest values; out= of that dtype is filled."""
+    dtype = np.dtype(getattr(ml_dtypes, name))
+    for value in (1.0, 0.3, 100.0, np.array([0.25, 3.0, 7.0])):
+        drawn, nearest = Constant(value)((2, 3), name), np.broadcast_to(np.asarray(value), (2, 3)).astype(dtype)
+        assert drawn.dtype == dtype and drawn.tobytes() == nearest.tobytes()
+    out = np.ones((4, 6), dtype)[:, ::2]
+    assert Constant(2.0)((4, 3), out=out) is out and (out.astype(float) == 2).all()
+    if name != "float8_e8m0fnu":  # which has neither zero nor signs
+        assert not Registry.get("zeros")((2, 3), dtype).astype(float).any()
+        assert (Eye()((2, 3), name).astype(float) == np.eye(2, 3)).all() and (Constant(-1.5)(2, name) == -1.5).all()
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("float8_e4m3fn", 1e3), ("float8_e4m3fn", np.inf), ("float8_e5m2", 1e9), ("float8_e4m3fnuz", -1e3),
+    ("float8_e5m2fnuz", np.inf), ("float8_e8m0fnu", 0.0), ("float8_e8m0fnu", -1.0), ("float8_e4m3fn", 1j),
+])
+def test_what_float8_can_not_hold(name, value):
+    """A value that a float8 type would turn into nan or infinity is refused by name."""
+    with pytest.raises(FaninError, match=f"`value`.*{name}"):
+        Constant(value)(3, name)
+
+
+@pytest.mark.parametrize("name", FLOAT8)
+def test_random_numbers_in_float8_are_refused(name):
+    """Nothing random is drawn in float8 for now: the message says what to do, `out` and stream are left alone."""
+    out, stream = np.ones((4, 4), getattr(ml_dtypes, name)), Stream(0)
+    for scheme in (Normal(), Uniform(), Orthogonal(), Registry.get("he_normal"), Sparse(0.5)):
+        with pytest.raises(FaninError, match=f"`dtype`.*{name}.*bfloat16"):
+            scheme((4, 4), out=out, seed=stream)
+    assert (out.astype(float) == 1).all() and stream.position == 0

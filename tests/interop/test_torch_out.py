@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import fanin
+import fanin.compat.torch as compat
 from fanin import Constant, Eye, FaninError, Normal, Orthogonal, TruncatedNormal, Uniform
 
 KEY = {"seed": 5, "name": "w"}
@@ -141,6 +142,96 @@ def test_refused(kind):
     assert stream.position == 0
     assert tensor._version == version
     assert before is None or torch.equal(tensor.to_dense().to(torch.complex128), before)
+
+
+def fake():
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    with FakeTensorMode():
+        return torch.empty(4, 3)
+
+
+def distributed():
+    """A DTensor of one process, without communication."""
+    from torch.distributed.device_mesh import DeviceMesh
+    from torch.distributed.tensor import DTensor, Replicate
+
+    mesh = DeviceMesh("cpu", [0], _init_backend=False, _rank=0)
+    return DTensor.from_local(torch.zeros(4, 3), mesh, [Replicate()], run_check=False)
+
+
+NOT_HERE = {
+    "fake": (fake, "FakeTensor"),
+    "uninitialized": (lambda: torch.nn.LazyLinear(4).weight, "UninitializedParameter.*materialize"),
+    "uninitialized buffer": (lambda: torch.nn.LazyBatchNorm1d().running_mean, "UninitializedBuffer.*materialize"),
+    "nested": (lambda: torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)]), "nested.*unbind"),
+    "jagged": (lambda: torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)], layout=torch.jagged),
+               "nested.*unbind"),
+    "distributed": (distributed, "DTensor.*fanin.torch.distribute"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors is in prototype stage:UserWarning")
+@pytest.mark.parametrize("kind", NOT_HERE)
+def test_tensors_whose_elements_are_elsewhere(kind):
+    """Distributed, uninitialized, nested and fake tensors are refused by name, with what to do; compat.torch too."""
+    make, why = NOT_HERE[kind]
+    tensor, stream = make(), fanin.Stream(0)
+
+    with pytest.raises(FaninError, match=f"`out`.*{why}") as caught:
+        Normal()((4, 3), out=tensor, seed=stream)
+    assert "\n" not in str(caught.value) and stream.position == 0
+    if kind == "fake":  # as on meta: all is checked, nothing is drawn
+        assert compat.kaiming_uniform_(tensor) is tensor and compat.zeros_(tensor) is tensor
+        with pytest.raises(FaninError):
+            compat.kaiming_uniform_(tensor[0])
+    else:
+        for function in (compat.normal_, compat.kaiming_uniform_, compat.zeros_):
+            with pytest.raises(FaninError, match=f"`tensor`.*{why}"):
+                function(tensor)
+
+
+@pytest.mark.parametrize("name", ["float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz",
+                                  "float8_e8m0fnu"])
+def test_constants_into_float8_tensors(name):
+    """torch's float8 tensors take constants, ones and, where they have a zero, zeros, in place."""
+    tensor = torch.full((4, 6), 4.0).to(getattr(torch, name))
+    assert Constant(0.5)((4, 3), out=tensor[:, ::2]) is not None and compat.ones_(tensor[:, 1::2]) is not None
+    assert tensor.float().tolist() == [[0.5, 1.0] * 3] * 4
+    if name != "float8_e8m0fnu":
+        assert not compat.zeros_(tensor).float().any()
+
+
+COMPILED = """
+import sys
+import torch
+import fanin
+import fanin.compat.torch
+
+def into(x):
+    fanin.Normal()((4, 3), out=x, seed=0, name="w")
+    return x * 2
+
+def fresh(x):
+    return x + torch.from_numpy(fanin.Registry.get("he_normal").shard((8, 3), slice(2, 6), seed=0, name="w"))
+
+def replaced(x):
+    return fanin.compat.torch.kaiming_uniform_(x, generator=0) + 1
+
+function = globals()[sys.argv[1]]
+compiled = torch.compile(function, backend="eager")
+for _ in range(2):
+    assert torch.equal(compiled(torch.zeros(4, 3)), function(torch.zeros(4, 3)))
+print("equal")
+"""
+
+
+@pytest.mark.parametrize("function", ["into", "fresh", "replaced"])
+def test_the_first_draw_inside_a_compiled_function(function):
+    """torch.compile leaves draws out of its graph: a process's first draw there, and the next, give the same bits."""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", COMPILED, function], capture_output=True, text=True,
+                          timeout=500)
+    assert done.stdout == "equal\n", done.stderr[-2000:]
 
 
 def test_dtype_beside_out():

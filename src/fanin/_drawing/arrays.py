@@ -102,14 +102,10 @@ def _numpy_view(out: Any) -> View:
 
 def _interface_view(out: Any) -> Array:
     try:
-        view = np.asarray(out)
+        return np.asarray(out)
     except Exception as error:  # numpy raises what it meets first
         raise FaninTypeError(f"`out` must have a valid __array_interface__ (got a {type(out).__name__}: {error})"
                              ) from error
-    if view.size and not view.ctypes.data:
-        raise FaninValueError(f"`out` must have memory (got a {type(out).__name__} whose __array_interface__ holds the "
-                              "address 0)")
-    return view
 
 
 def _device_view(out: Any) -> DeviceView:
@@ -132,7 +128,10 @@ def _device_view(out: Any) -> DeviceView:
 
 
 def _torch_view(tensor: Any, torch: Any) -> View:
-    _require_plain(tensor, torch)
+    require_plain(tensor)
+    if is_fake(tensor):
+        raise FaninValueError("`out` must have memory (got a FakeTensor, which has a shape and no elements): use "
+                              "`describe` to check a draw")
     if tensor.device.type not in ("cpu", "cuda"):
         raise FaninValueError(f"`out` must be on the CPU or a CUDA device (got a tensor on {tensor.device})")
     if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_conj() or tensor.is_neg():
@@ -154,21 +153,27 @@ def _torch_view(tensor: Any, torch: Any) -> View:
                              f"{tensor.dtype}: {error})") from None
 
 
-def _require_plain(tensor: Any, torch: Any) -> None:
-    """Refuse a tensor whose elements are not here, or not all in one piece, with what to do instead."""
+def require_plain(out: Any) -> None:
+    """Refuse a tensor of torch's whose elements have no place, or are not all in one, with what to do instead."""
+    torch = sys.modules.get("torch")
     distributed = sys.modules.get("torch.distributed.tensor")
-    fake = sys.modules.get("torch._subclasses.fake_tensor")
-    if distributed is not None and isinstance(tensor, distributed.DTensor):
+    if torch is None or not isinstance(out, torch.Tensor):
+        return
+    if distributed is not None and isinstance(out, distributed.DTensor):
         raise FaninTypeError("`out` must be a plain tensor (got a DTensor, of which each process holds a part): make "
                              "one with fanin.torch.distribute, or fill a module with fanin.torch.init_module")
-    if torch.nn.parameter.is_lazy(tensor):
-        raise FaninTypeError(f"`out` must have a shape (got an {type(tensor).__name__}, which gets one in the first "
+    if torch.nn.parameter.is_lazy(out):
+        raise FaninTypeError(f"`out` must have a shape (got an {type(out).__name__}, which gets one in the first "
                              "forward pass): run the module once, or call its `materialize(shape)`")
-    if tensor.is_nested:
-        raise FaninTypeError("`out` must be a plain tensor (got a nested one): fill each of `out.unbind()`")
-    if fake is not None and isinstance(tensor, fake.FakeTensor):
-        raise FaninValueError("`out` must have memory (got a FakeTensor, which has a shape and no elements): use "
-                              "`describe` to check a draw")
+    if out.is_nested:
+        raise FaninTypeError("`out` must be a plain tensor (got a nested one): fill each of those that its `unbind()` "
+                             "returns")
+
+
+def is_fake(out: Any) -> bool:
+    """Whether this is torch's FakeTensor, which has a shape and no elements, like a tensor on meta."""
+    fake = sys.modules.get("torch._subclasses.fake_tensor")
+    return fake is not None and isinstance(out, fake.FakeTensor)
 
 
 def _torch_device_view(tensor: Any, torch: Any) -> DeviceView:

@@ -12,6 +12,7 @@ from .._checks import real
 from .._checks import shape as check_shape
 from .._dtypes import (
     COMPLEX,
+    FLOAT8,
     FLOATING,
     as_dtype,
     computing_type,
@@ -84,7 +85,10 @@ class TensorSpec:
         self._fans = (fan_in, fan_out)
 
     def require_floating(self, scheme: str) -> None:
-        """Refuse integer and bool dtypes for a scheme that draws random numbers."""
+        """Refuse integer and bool dtypes, and float8 for now, for a scheme that draws random numbers."""
+        if self.dtype.name in FLOAT8:
+            raise FaninTypeError(f"`dtype` must be wider than 8 bits for {scheme} (got {self.dtype.name}, which holds "
+                                 "zeros, ones and constants for now): draw bfloat16 and cast")
         if not is_floating(self.dtype):
             raise FaninTypeError(f"`dtype` must be a floating-point or complex type for {scheme} (got "
                                  f"{self.dtype.name}): one of {', '.join(FLOATING + COMPLEX)}")
@@ -172,6 +176,8 @@ def cast(value: Any, dtype: np.dtype[Any], name: str = "value") -> Array:
         real_and = "" if dtype.kind == "c" else "real and "
         rule = f"must be {real_and}within the range of {dtype.name}"
         kept = np.isfinite(stored) | ~np.isfinite(value)
+        if dtype.name in FLOAT8:  # some of which have no infinities, and one neither zero nor signs: they make nan
+            kept &= np.isnan(stored) == np.isnan(value)
     if not np.all(kept) or not is_real and dtype.kind != "c":
         raise FaninValueError(f"`{name}` {rule} (got {value.tolist()!r})" if value.size < 9 else f"`{name}` {rule}")
     return stored

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import jax
 
-from .._dtypes import is_floating, is_known
+from .._dtypes import FLOAT8, is_floating, is_known
 from ..rules import Layer, Parameter
 from ..rules._slots import Slot
 
@@ -26,6 +26,7 @@ def slot_of(name: str, value: Any, layer: Layer | None, kind: str = "", tied: st
     """
     drawable = is_known(value.dtype) and is_floating(value.dtype)
     if not kind and not drawable:
-        kind = "not a floating-point array" if is_known(value.dtype) else f"{value.dtype} is not drawn"
+        whole = is_known(value.dtype) and value.dtype.name not in FLOAT8
+        kind = "not a floating-point array" if whole else f"{value.dtype} is not drawn"
     left = f"left as it is: {kind}" if kind else ""
     return Slot(Parameter(name, tuple(value.shape), value.dtype, layer), value, tied, left, drawable and bool(kind))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..._checks import nonnegative
-from ..._drawing.arrays import ACCEPTED
+from ..._drawing.arrays import ACCEPTED, is_fake, require_plain
 from ..._dtypes import WHOLE
 from ..._errors import FaninError, FaninTypeError, FaninValueError
 from ..._initializers import Registry
@@ -72,11 +72,11 @@ class System:
     def fill(self, target: T, scheme: Initializer, generator: Generator = None) -> T:
         """Fill an array in place with a scheme's draw. Returns the array.
 
-        A torch tensor on the meta device has no elements: all is checked, nothing is drawn.
+        A torch tensor on the meta device, or a fake one, has no elements: all is checked, nothing is drawn.
         """
         shape, seed = self.shape_of(target), source(generator)
         try:
-            if getattr(target, "is_meta", False):
+            if getattr(target, "is_meta", False) or is_fake(target):
                 scheme.describe(shape, target.dtype)  # type: ignore[attr-defined]
             else:
                 scheme(shape, out=target, seed=seed)
@@ -118,6 +118,10 @@ class System:
 
     def shape_of(self, target: Any) -> Dims:
         """The array's shape, a tuple."""
+        try:
+            require_plain(target)
+        except FaninError as error:
+            raise self._its_own(error, self.unsupported, self._target_words) from None
         try:
             return tuple(target.shape)
         except (AttributeError, TypeError):
