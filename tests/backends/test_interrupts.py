@@ -103,7 +103,7 @@ def test_at_any_moment(sharing):
         signal.signal(signal.SIGALRM, ring)
         interrupted = wrong = i = 0
         end = time.perf_counter() + 3
-        while time.perf_counter() < end:
+        while time.perf_counter() < end or interrupted < 100:  # on a slow machine it takes longer
             i += 1
             try:
                 signal.setitimer(signal.ITIMER_REAL, 1e-6 + i % 100 * 8e-6)
@@ -117,7 +117,7 @@ def test_at_any_moment(sharing):
         answer([interrupted, wrong, threads() - before])
     """, FANIN_THREADS=sharing))
     interrupted, wrong, more_threads = found
-    assert interrupted > 50
+    assert interrupted >= 100
     assert wrong == 0
     assert more_threads == 0
 
