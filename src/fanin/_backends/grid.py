@@ -17,7 +17,7 @@ import numpy as np
 
 from .._kernels.device import device_function
 from .._kernels.permutation import divide
-from .loops import _copy
+from .copies import with_globals
 
 block: Any = None  # the block function, of a specialized copy
 NUMBERS = 4  # numbers in a block: 4, or 2 when they are 8 bytes wide
@@ -154,6 +154,6 @@ def _locate(rank: int) -> Callable[..., Any]:
 
 def specialize(kernel: Callable[..., None], rank: int = 0, **scope: Any) -> Callable[..., None]:
     """A copy of a kernel over the globals that it needs; `rank` counts the axes that it locates by tuples."""
-    scope = {**globals(), "locate": _locate(rank), **scope}
-    scope["write_lanes"] = device_function(_copy(write_lanes, scope))
-    return _copy(kernel, scope)
+    scope = {"locate": _locate(rank), **scope}
+    scope["write_lanes"] = device_function(with_globals(write_lanes, "write_lanes", **scope))
+    return with_globals(kernel, kernel.__name__, **scope)

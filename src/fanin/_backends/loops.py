@@ -1,18 +1,18 @@
 """The loops around a block function, as plain Python that cpu.py compiles.
 
 `block`, `NUMBERS` and the functions below are globals of a copy of each loop, made for one block function by
-`specialize`: globals, unlike closures, keep the compiled code cacheable on disk.
+`specialize`.
 """
 
 from __future__ import annotations
 
-import types
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._kernels.philox import HALF, philox_pairs
-from .tiles import BLOCKS, LANES, SIDE, choose_tile, count, grow, list_blocks, row_blocks, scatter  # noqa: F401
+from .copies import with_globals
+from .tiles import BLOCKS, LANES, choose_tile, count, grow, list_blocks, row_blocks, scatter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,30 +151,24 @@ def fill_strided(out: Any, origin: int, first: int, dims: Any, number_steps: Any
 
 def specialize(block: Callable[..., Any], number_of: Callable[..., Any] | None, wide: bool,
                compile_inline: Callable[..., Any], compile_call: Callable[..., Any], **replaced: Any) -> dict[str, Any]:
-    """The globals of loops for one block function: this module's, with the functions that the loops call compiled.
+    """What loops for one block function find among their globals, with the functions that they call compiled.
 
     `number_of` is None where numbers are made of more than a word. `replaced` has a target's own versions of what are
     only places here: align_stack and scratch.
     """
-    scope: dict[str, Any] = {**globals(), "block": block, "number_of": number_of, "NUMBERS": 2 if wide else 4,
-                             **replaced}
+    scope: dict[str, Any] = {"block": block, "number_of": number_of, "NUMBERS": 2 if wide else 4, **replaced}
+    # in this order: each finds among its globals those that it calls
     for helper in (store, pick, unsigned, fill_blocks):
-        scope[helper.__name__] = compile_inline(_copy(helper, scope))
-    scope["fill"] = scope["fill_blocks"] if number_of is None else compile_inline(_copy(fill_words, scope))
+        scope[helper.__name__] = compile_inline(with_globals(helper, helper.__name__, **scope))
+    scope["fill"] = scope["fill_blocks"]
+    if number_of is not None:
+        scope["fill"] = compile_inline(with_globals(fill_words, "fill_words", **scope))
     # called, not inlined: each holds a copy of the block function, which costs a second to compile for a long one
     for called in (number, run, fill_listed, row_blocks, count, grow, choose_tile, list_blocks, scatter):
-        scope[called.__name__] = compile_call(_copy(called, scope))
+        scope[called.__name__] = compile_call(with_globals(called, called.__name__, **scope))
     return scope
 
 
 def loop(function: Callable[..., None], scope: dict[str, Any], label: str) -> Callable[..., None]:
     """A copy of `fill_run` or `fill_strided` over specialized globals; `label` names it apart from all others."""
-    copy = _copy(function, scope)
-    copy.__qualname__ = f"{function.__name__}-{label}"  # names the file of compiled code
-    return copy
-
-
-def _copy(function: Any, scope: dict[str, Any]) -> Any:
-    copy = types.FunctionType(function.__code__, scope, function.__name__)
-    copy.__module__ = function.__module__
-    return copy
+    return with_globals(function, f"{function.__name__}-{label}", **scope)
