@@ -27,4 +27,4 @@ else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
-        return [*globals(), *_ON_DEMAND]
+        return sorted({*globals(), *_ON_DEMAND})

@@ -7,13 +7,13 @@ n elements are the first words of the counters (p, half + p), then their second 
 from __future__ import annotations
 
 import functools
-import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..._backends.compile import align_stack, compile_loop, ready, sources
+from ..._backends.copies import with_globals
 from ..._backends.sharing import Pieces, call, compiled_too, prange, share, split, use_threads
 from ._keys import LOW, split_key
 from ._threefry import threefry
@@ -140,7 +140,5 @@ def _cut(count: int) -> tuple[int, int]:
 @functools.cache
 def _loop(function: Any, which: Sampler) -> Any:
     """A loop of this module compiled for one sampler. Its name tells it, and its sources, apart from all others."""
-    copy = types.FunctionType(function.__code__, {**globals(), "sampler": which}, function.__name__)
-    copy.__module__ = __name__
-    copy.__qualname__ = f"{function.__name__}-{which.__name__}-{sources(Path(__file__).parent)}"
-    return compile_loop(copy)
+    name = f"{function.__name__}-{which.__name__}-{sources(Path(__file__).parent)}"
+    return compile_loop(with_globals(function, name, sampler=which))

@@ -56,7 +56,7 @@ class RandomInitializer(Drawn):
 
     def __init__(self, seed: Any = None) -> None:
         self._init_seed = _seeds.check(seed)
-        self.seed = _link.default_seed() if seed is None else self._init_seed
+        self.seed: Any = _link.default_seed() if seed is None else self._init_seed
 
     @property
     def _source(self) -> int | Stream:

@@ -65,7 +65,7 @@ class Constant(Drawn):
     """
 
     def __init__(self, value: Any = 0.0) -> None:
-        self.value = number(decode(value))
+        self.value: complex | Array = number(decode(value))
         if isinstance(self.value, (bool, int, float, complex)):
             return
         if not _link.is_tensor(self.value) and not isinstance(self.value, list | tuple):
@@ -106,7 +106,7 @@ class Identity(Drawn):
     """
 
     def __init__(self, gain: float = 1.0) -> None:
-        self.gain = number(gain)
+        self.gain: float = number(gain)
         self._preset()
 
     def _preset(self) -> Scheme:

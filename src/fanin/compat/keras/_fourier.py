@@ -60,10 +60,10 @@ class STFT(Drawn):
 
     def __init__(self, side: str = "real", window: Any = "hann", scaling: str | None = "density",
                  periodic: bool = False) -> None:
-        self.side = choice("side", side, ("real", "imag"))
-        self.window = _check_window(decode(window))
-        self.scaling = None if scaling is None else choice("scaling", scaling, ("density", "spectrum"))
-        self.periodic = flag("periodic", periodic)
+        self.side: str = choice("side", side, ("real", "imag"))
+        self.window: str | Array | None = _check_window(decode(window))
+        self.scaling: str | None = None if scaling is None else choice("scaling", scaling, ("density", "spectrum"))
+        self.periodic: bool = flag("periodic", periodic)
 
     @override
     def __call__(self, shape: Shape, dtype: DType | None = None) -> Any:

@@ -46,7 +46,8 @@ class RandomUniform(_SameForAll):
     """
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Any = None) -> None:
-        self.minval, self.maxval = number(minval), number(maxval)
+        self.minval: float = number(minval)
+        self.maxval: float = number(maxval)
         super().__init__(seed=seed)
 
     @override
@@ -65,7 +66,8 @@ class _Normal(_SameForAll):
     _name = ""
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
-        self.mean, self.stddev = number(mean), number(stddev)
+        self.mean: float = number(mean)
+        self.stddev: float = number(stddev)
         super().__init__(seed=seed)
 
     @override
@@ -140,7 +142,7 @@ class Orthogonal(_SameForAll):
     """
 
     def __init__(self, gain: float = 1.0, seed: Any = None) -> None:
-        self.gain = number(gain)
+        self.gain: float = number(gain)
         super().__init__(seed=seed)
 
     @override

@@ -59,15 +59,16 @@ class VarianceScaling(RandomInitializer):
     def __init__(self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal",
                  seed: Any = None, input_axes: Iterable[int] | None = None,
                  output_axes: Iterable[int] | None = None) -> None:
-        self.scale = number(scale)
+        self.scale: float = number(scale)
         if nonnegative("scale", self.scale) == 0:
             raise FaninValueError(f"`scale` must be > 0 (got {scale!r})")
-        self.mode = choice("mode", mode, MODES)
+        self.mode: str = choice("mode", mode, MODES)
         if isinstance(distribution, str):
             distribution = distribution.lower()
         distribution = "truncated_normal" if distribution == "normal" else distribution
-        self.distribution = choice("distribution", distribution, DISTRIBUTIONS)
-        self.input_axes, self.output_axes = _axes("input_axes", input_axes), _axes("output_axes", output_axes)
+        self.distribution: str = choice("distribution", distribution, DISTRIBUTIONS)
+        self.input_axes: list[int] | None = _axes("input_axes", input_axes)
+        self.output_axes: list[int] | None = _axes("output_axes", output_axes)
         super().__init__(seed=seed)
 
     @override

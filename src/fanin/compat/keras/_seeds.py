@@ -42,10 +42,12 @@ class _SeedGenerator:
         global _count
         if name is None:
             with _lock:
-                name, _count = f"seed_generator_{_count}" if _count else "seed_generator", _count + 1
+                name = f"seed_generator_{_count}" if _count else "seed_generator"
+                _count += 1
         self.name = name
         self._initial_seed = seed
-        self.state = np.array([_link.default_seed() % 2**32 if seed is None else _check_32_bits(seed), 0], np.uint32)
+        first = _link.default_seed() % 2**32 if seed is None else _check_32_bits(seed)
+        self.state: Array = np.array([first, 0], np.uint32)
 
     def next(self, ordered: bool = True) -> Array:
         """The state, seed and position, as two uint32; the position advances (or, unordered, both are scrambled)."""
