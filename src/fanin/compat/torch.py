@@ -24,7 +24,6 @@ refused.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import deprecated
@@ -259,28 +258,71 @@ def sparse_(tensor: T, sparsity: float, std: float = 0.01, generator: Generator 
     return _torch.fill(tensor, _torch.preset("sparse", sparsity=sparsity, std=std), generator)
 
 
-def _old_name(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function under its name of torch 0.3, with today's warning and, as in torch, no signature of its own."""
-    name = function.__name__
-
-    def old(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
-
-    old.__annotations__ = {}
-    old.__name__ = old.__qualname__ = name[:-1]
-    old.__doc__ = f"`{name}`, with a FutureWarning."
-    return deprecated(f"`nn.init.{name[:-1]}` is now deprecated in favor of `nn.init.{name}`.",
-                      category=FutureWarning)(old)
+# -- the names of torch 0.3: as in torch, with a FutureWarning and no signature of their own ---------------------------
 
 
-uniform: Callable[..., Any] = _old_name(uniform_)
-normal: Callable[..., Any] = _old_name(normal_)
-constant: Callable[..., Any] = _old_name(constant_)
-eye: Callable[..., Any] = _old_name(eye_)
-dirac: Callable[..., Any] = _old_name(dirac_)
-xavier_uniform: Callable[..., Any] = _old_name(xavier_uniform_)
-xavier_normal: Callable[..., Any] = _old_name(xavier_normal_)
-kaiming_uniform: Callable[..., Any] = _old_name(kaiming_uniform_)
-kaiming_normal: Callable[..., Any] = _old_name(kaiming_normal_)
-orthogonal: Callable[..., Any] = _old_name(orthogonal_)
-sparse: Callable[..., Any] = _old_name(sparse_)
+@deprecated("`nn.init.uniform` is now deprecated in favor of `nn.init.uniform_`.", category=FutureWarning)
+def uniform(*args: Any, **kwargs: Any) -> Any:
+    """`uniform_`, with a FutureWarning."""
+    return uniform_(*args, **kwargs)
+
+
+@deprecated("`nn.init.normal` is now deprecated in favor of `nn.init.normal_`.", category=FutureWarning)
+def normal(*args: Any, **kwargs: Any) -> Any:
+    """`normal_`, with a FutureWarning."""
+    return normal_(*args, **kwargs)
+
+
+@deprecated("`nn.init.constant` is now deprecated in favor of `nn.init.constant_`.", category=FutureWarning)
+def constant(*args: Any, **kwargs: Any) -> Any:
+    """`constant_`, with a FutureWarning."""
+    return constant_(*args, **kwargs)
+
+
+@deprecated("`nn.init.eye` is now deprecated in favor of `nn.init.eye_`.", category=FutureWarning)
+def eye(*args: Any, **kwargs: Any) -> Any:
+    """`eye_`, with a FutureWarning."""
+    return eye_(*args, **kwargs)
+
+
+@deprecated("`nn.init.dirac` is now deprecated in favor of `nn.init.dirac_`.", category=FutureWarning)
+def dirac(*args: Any, **kwargs: Any) -> Any:
+    """`dirac_`, with a FutureWarning."""
+    return dirac_(*args, **kwargs)
+
+
+@deprecated("`nn.init.xavier_uniform` is now deprecated in favor of `nn.init.xavier_uniform_`.", category=FutureWarning)
+def xavier_uniform(*args: Any, **kwargs: Any) -> Any:
+    """`xavier_uniform_`, with a FutureWarning."""
+    return xavier_uniform_(*args, **kwargs)
+
+
+@deprecated("`nn.init.xavier_normal` is now deprecated in favor of `nn.init.xavier_normal_`.", category=FutureWarning)
+def xavier_normal(*args: Any, **kwargs: Any) -> Any:
+    """`xavier_normal_`, with a FutureWarning."""
+    return xavier_normal_(*args, **kwargs)
+
+
+@deprecated("`nn.init.kaiming_uniform` is now deprecated in favor of `nn.init.kaiming_uniform_`.",
+            category=FutureWarning)
+def kaiming_uniform(*args: Any, **kwargs: Any) -> Any:
+    """`kaiming_uniform_`, with a FutureWarning."""
+    return kaiming_uniform_(*args, **kwargs)
+
+
+@deprecated("`nn.init.kaiming_normal` is now deprecated in favor of `nn.init.kaiming_normal_`.", category=FutureWarning)
+def kaiming_normal(*args: Any, **kwargs: Any) -> Any:
+    """`kaiming_normal_`, with a FutureWarning."""
+    return kaiming_normal_(*args, **kwargs)
+
+
+@deprecated("`nn.init.orthogonal` is now deprecated in favor of `nn.init.orthogonal_`.", category=FutureWarning)
+def orthogonal(*args: Any, **kwargs: Any) -> Any:
+    """`orthogonal_`, with a FutureWarning."""
+    return orthogonal_(*args, **kwargs)
+
+
+@deprecated("`nn.init.sparse` is now deprecated in favor of `nn.init.sparse_`.", category=FutureWarning)
+def sparse(*args: Any, **kwargs: Any) -> Any:
+    """`sparse_`, with a FutureWarning."""
+    return sparse_(*args, **kwargs)

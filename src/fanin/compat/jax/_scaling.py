@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -191,7 +191,7 @@ def he_normal(in_axis: int | Sequence[int] = -2,
                             batch_axis=batch_axis, dtype=dtype)
 
 
-xavier_uniform: Callable[..., Initializer] = glorot_uniform
-xavier_normal: Callable[..., Initializer] = glorot_normal
-kaiming_uniform: Callable[..., Initializer] = he_uniform
-kaiming_normal: Callable[..., Initializer] = he_normal
+xavier_uniform = glorot_uniform
+xavier_normal = glorot_normal
+kaiming_uniform = he_uniform
+kaiming_normal = he_normal

@@ -20,7 +20,6 @@ FaninErrors too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..._checks import shape as _check_shape
@@ -67,8 +66,8 @@ def constant_(var: T, value: complex | npt.ArrayLike = 0.0) -> T:
     return _system.place(var, _schemes.constant(value, getattr(var, "dtype", None)))
 
 
-fill: Callable[..., Any] = constant_
-fill_: Callable[..., Any] = constant_
+fill = constant_
+fill_ = constant_
 
 
 def zero(shape: Shape, dtype: DType = "float32") -> Array:
@@ -213,7 +212,7 @@ def gauss_(var: T, mean: Numbers = 0.0, std: Numbers = 1.0, *, generator: Genera
     return _system.fill(var, _schemes.gauss(mean, std), generator)
 
 
-normal_: Callable[..., Any] = gauss_
+normal_ = gauss_
 
 
 def trunc_normal_(var: T, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, *,
