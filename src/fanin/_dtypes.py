@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._errors import FaninTypeError, FaninValueError
+from ._errors import FaninTypeError, FaninValueError, shown
 
 if TYPE_CHECKING:
     from ._types import DType
@@ -43,7 +43,7 @@ def as_dtype(dtype: DType) -> np.dtype[Any]:
             found = None
     if dtype is None or found is None or found.name not in FLOATING + COMPLEX + FLOAT8 + WHOLE:
         raise FaninTypeError(f"`dtype` must be one of {', '.join(FLOATING + COMPLEX)}, or for Constant and Eye also an "
-                             f"integer type, a float8 type or bool (got {dtype!r})")
+                             f"integer type, a float8 type or bool (got {shown(dtype)})")
     if not found.isnative:
         raise FaninTypeError(f"`dtype` must be in native byte order (got {dtype!r})")
     if isinstance(dtype, (str, np.dtype)):

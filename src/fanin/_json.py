@@ -43,7 +43,7 @@ def check_values(value: Any, what: str = "it") -> None:
     for _ in range(_MAX_DEPTH + 1):
         if any(isinstance(each, int) and each.bit_length() > _MAX_BITS for each in level):
             raise too_large(what)
-        level = [child for each in level if isinstance(each, (dict, list))
+        level = [child for each in level if isinstance(each, (dict, list, tuple))
                  for child in (each.values() if isinstance(each, dict) else each)]
     if level:
         raise too_deep(what)

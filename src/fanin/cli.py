@@ -231,7 +231,7 @@ def _list(args: argparse.Namespace) -> None:
 
 def _show(args: argparse.Namespace) -> None:
     scheme = Registry.get(args.name, profile=args.profile, **dict(args.parameters))
-    rows = []
+    plan, rows = None, []
     if args.shape is not None:
         plan = scheme.describe(args.shape)
         sampler = getattr(getattr(plan, "sampler", None), "__name__", None)
@@ -239,7 +239,7 @@ def _show(args: argparse.Namespace) -> None:
         rows = [[key, _number(fact)] for key, fact in facts if fact is not None]
     print(repr(scheme))
     print(json.dumps(scheme.get_config()))
-    if args.shape is not None:
+    if plan is not None:
         print_table(["shape", str(list(plan.shape))], rows)
 
 

@@ -151,9 +151,31 @@ def test_wrong_usage_is_one_line_too(capsys, arguments):
     assert_readable(err)
 
 
-def test_a_shard_of_huge_numbers_is_refused():
-    """Also as ints that Python does not print."""
-    with pytest.raises(FaninError, match="1 <= i <= n") as caught:
-        init([Parameter("w", (2,), "float32")], "out", {"*": "ones"}, shard=(1, 10**5000))
+def nested(value, times=900):
+    for _ in range(times):
+        value = [value]
+    return value
+
+
+W = Parameter("w", (2,), "float32")
+
+
+@pytest.mark.parametrize("change", [
+    {"seed": 10**5000}, {"shard": (1, 10**5000)}, {"shard": (10**5000,)}, {"shard": 10**5000},
+    {"max_shard_size": -10**5000}, {"dtype": 10**5000}, {"layout": 10**5000}, {"spec": 10**5000},
+    {"spec": [10**5000]}, {"spec": [W._replace(shape=(10**5000,))]}, {"spec": nested(W)}, {"rules": 10**5000},
+    {"rules": {"*": 10**5000}}, {"rules": {"*": {"name": "normal", "std": 10**5000}}}, {"rules": {"*": nested(1)}},
+    {"rules": [{"match": 10**5000, "init": "ones"}]}, {"rules": [{"match": "*", "init": "ones", "rank": 10**5000}]},
+    {"rules": {"rule": [{"match": "*", "init": "ones"}], "variables": {"a": 10**400}}},
+    {"rules": {"rule": [{"match": "*", "init": "ones"}], "version": 10**5000}},
+    {"rules": {"*": {"name": "normal", **{f"key{number}": 1 for number in range(100_000)}}}},
+], ids=lambda change: next(iter(change)))
+def test_arguments_from_python(tmp_path, monkeypatch, change):
+    """The same for values that no file holds: integers that Python does not print, and nesting that it can't walk."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(FaninError) as caught:
+        init(**{"spec": [W], "output": "out", "rules": {"*": "ones"}} | change)
 
     assert_readable(str(caught.value))
+    assert os.listdir() == []

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._dtypes import FLOATING, as_dtype
-from .._errors import FaninValueError
+from .._errors import FaninValueError, shown
 from ..rules import Parameter
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def floating_dtype(dtype: DType) -> np.dtype[Any]:
     """A dtype that random values are drawn in, which is what `--dtype` takes, by any of its names or as a dtype."""
     code = _code(dtype) if isinstance(dtype, str) else code_of(as_dtype(dtype))
     if DTYPES.get(code) not in FLOATING:
-        raise FaninValueError(f"`dtype` must be one of F64, F32, F16, BF16 (got {dtype!r})")
+        raise FaninValueError(f"`dtype` must be one of F64, F32, F16, BF16 (got {shown(dtype)})")
     return dtype_of(code)
 
 
@@ -75,7 +75,7 @@ def _code(text: str) -> str:
     name = text.removeprefix("torch.")
     code = _CODES.get(name.lower(), name.upper())
     if code not in DTYPES and code not in _NARROW:
-        raise FaninValueError(f"`dtype` must be one of {', '.join(DTYPES)} (got {text!r})")
+        raise FaninValueError(f"`dtype` must be one of {', '.join(DTYPES)} (got {shown(text)})")
     return code
 
 

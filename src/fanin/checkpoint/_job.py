@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._checks import choice
-from .._errors import FaninTypeError, FaninValueError
+from .._errors import FaninTypeError, FaninValueError, shown
 from .._seeding import STREAM_VERSION, check_seed
 from .._version import __version__
 from ..rules import Parameter, Row, Rules
@@ -96,7 +96,7 @@ def _size(value: int | str | None) -> int | None:
     if isinstance(value, str):
         return parse_size(value)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise FaninTypeError(f"`max_shard_size` must be an int >= 1 or a text such as '5GB' (got {value!r})")
+        raise FaninTypeError(f"`max_shard_size` must be an int >= 1 or a text such as '5GB' (got {shown(value)})")
     return value
 
 
@@ -104,5 +104,5 @@ def _shard(value: tuple[int, int] | str | None) -> tuple[int, int] | None:
     if value is None or isinstance(value, str):
         return None if value is None else parse_shard(value)
     if not (isinstance(value, tuple) and len(value) == 2 and all(type(number) is int for number in value)):
-        raise FaninTypeError(f"`shard` must be two ints (i, n), or a text such as '1/4' (got {value!r})")
+        raise FaninTypeError(f"`shard` must be two ints (i, n), or a text such as '1/4' (got {shown(value)})")
     return check_shard(*value)

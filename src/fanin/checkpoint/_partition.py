@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import accumulate
 
-from .._errors import FaninValueError
+from .._errors import FaninValueError, shown
 
 _UNITS = {"": 1, "B": 1, **{f"{letter}B": 1000**power for power, letter in enumerate("KMGT", 1)},
           **{f"{letter}IB": 1024**power for power, letter in enumerate("KMGT", 1)}}
@@ -38,12 +38,8 @@ def check_shard(i: int, n: int) -> tuple[int, int]:
     """(i, n), 1 <= i <= n."""
     if not 1 <= i <= n <= 10**9:
         raise FaninValueError("a shard must be i/n with 1 <= i <= n, such as 1/4, and n at most 10**9 (got "
-                              f"{_short(i)}/{_short(n)})")
+                              f"{shown(i)}/{shown(n)})")
     return i, n
-
-
-def _short(number: int) -> str:
-    return str(number) if number.bit_length() < 64 else "a number beyond 64 bits"
 
 
 def by_size(sizes: Iterable[int], limit: int) -> list[Run]:

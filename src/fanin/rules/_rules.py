@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._checks import choice, flag, integer
-from .._errors import FaninError, FaninTypeError, FaninValueError
+from .._errors import FaninError, FaninTypeError, FaninValueError, shown
 from .._initializers import Initializer
 from .._initializers.codec import as_json
+from .._json import check_values
 from ._assign import assign, check_matched
 from ._depth import Depths
 from ._facts import LAYOUTS
@@ -71,6 +72,7 @@ class Rules:
         self._variables = _variables({} if variables is None else variables)
         self._strict = flag("strict", strict)
         tables = _tables(entries)
+        check_values(tables, "`rules`")
         self._rules = []
         for number, entry in enumerate(tables, 1):
             try:
@@ -185,8 +187,8 @@ class Rules:
                                       f"{key!r})")
         version = integer("version", config.get("version", VERSION))
         if not 1 <= version <= VERSION:
-            raise FaninValueError(f"`version` of rules must be {VERSION} or older (got {version}): a newer fanin wrote "
-                                  "them, upgrade to read them")
+            raise FaninValueError(f"`version` of rules must be {VERSION} or older (got {shown(version)}): a newer "
+                                  "fanin wrote them, upgrade to read them")
         return cls(entries, config.get("variables"), config.get("strict", True))
 
     def __len__(self) -> int:
@@ -223,7 +225,7 @@ def _tables(entries: Any) -> list[dict[str, Any]]:
         return [{"match": match, "init": init} for match, init in entries.items()]
     if not _is_list(entries) or not entries:
         raise FaninTypeError(f"`rules` must be a list of entries with `match` and `init`, or a mapping of one to the "
-                             f"other, with at least one (got {entries!r})")
+                             f"other, with at least one (got {shown(entries)})")
     tables = []
     for number, entry in enumerate(entries, 1):
         if isinstance(entry, Mapping):
@@ -239,7 +241,8 @@ def _tables(entries: Any) -> list[dict[str, Any]]:
 
 def _variables(variables: Any) -> dict[str, float]:
     if not isinstance(variables, Mapping):
-        raise FaninTypeError(f"`variables` must be a table of numbers (got {variables!r})")
+        raise FaninTypeError(f"`variables` must be a table of numbers (got {shown(variables)})")
+    check_values(dict(variables), "`variables`")
     for name, value in variables.items():
         if not isinstance(name, str) or not name.isidentifier():
             raise FaninValueError(f"`variables` must have names that expressions can use (got {name!r})")

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from ..._errors import FaninTypeError, FaninValueError
+from ..._errors import FaninTypeError, FaninValueError, shown
 from ...rules import Parameter
 from .._index import is_index
 from .folder import read_folder, read_index
@@ -88,5 +88,5 @@ def _of_object(source: Any) -> Spec:
         return _module.of_module(source)
     parameters = list(source) if isinstance(source, Iterable) else [source]
     if not all(isinstance(each, Parameter) for each in parameters):
-        raise FaninTypeError(f"`spec` must be a path, a torch module or a list of Parameter (got {source!r:.200})")
+        raise FaninTypeError(f"`spec` must be a path, a torch module or a list of Parameter (got {shown(source)})")
     return of_parameters(parameters)
