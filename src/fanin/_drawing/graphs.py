@@ -7,14 +7,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-
-def may_trace() -> bool:
-    """Whether Dynamo, which traces what `torch.compile` compiles, is loaded."""
-    return "torch._dynamo" in sys.modules
+DYNAMO = "torch._dynamo"  # what traces: a draw can only be in its hands if it is loaded
 
 
 @functools.cache
 def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, at which a graph breaks, and inside which nothing is traced: neither fanin nor numba's compiler."""
-    disabled: Callable[..., Any] = sys.modules["torch._dynamo"].disable(function)
+    disabled: Callable[..., Any] = sys.modules[DYNAMO].disable(function)
     return disabled

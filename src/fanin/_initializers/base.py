@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -10,7 +11,7 @@ from .._backends import check_device
 from .._checks import shape as check_shape
 from .._drawing import arrays as _arrays
 from .._drawing.execute import materialize
-from .._drawing.graphs import may_trace, untraced
+from .._drawing.graphs import DYNAMO, untraced
 from .._dtypes import as_dtype
 from .._errors import FaninTypeError, FaninValueError
 from .._plans import indexing
@@ -92,7 +93,8 @@ class Initializer(Scheme):
             FaninRuntimeError: the device, its driver or a package is missing.
             FaninMemoryError: a tensor that doesn't fit.
         """
-        return self._draw(shape, None, dtype, device, seed, name, out)
+        draw = untraced(Initializer._draw) if DYNAMO in sys.modules else Initializer._draw
+        return draw(self, shape, None, dtype, device, seed, name, out)
 
     @overload
     def shard(self, shape: Shape, index: Index, dtype: DType | None = None, device: Device | None = None, *,
@@ -123,7 +125,8 @@ class Initializer(Scheme):
         >>> bool((part == whole[2:5, -1]).all())
         True
         """
-        return self._draw(shape, (index,), dtype, device, seed, name, out)
+        draw = untraced(Initializer._draw) if DYNAMO in sys.modules else Initializer._draw
+        return draw(self, shape, (index,), dtype, device, seed, name, out)
 
     def describe(self, shape: Shape, dtype: DType = "float32") -> Plan:
         """The plan behind a draw: sampler, mean and std of the values, fans. Printable, comparable, nothing is drawn.
@@ -135,11 +138,8 @@ class Initializer(Scheme):
         spec = TensorSpec(shape, dtype)
         return self._plan(spec.shape, spec.dtype)
 
-    def _draw(self, *arguments: Any) -> Any:
-        return untraced(Initializer._draw_now)(self, *arguments) if may_trace() else self._draw_now(*arguments)
-
-    def _draw_now(self, shape: Shape, index: tuple[Index] | None, dtype: DType | None, device: Device | None,
-                  seed: Seed | None, name: str | None, out: Any) -> Any:
+    def _draw(self, shape: Shape, index: tuple[Index] | None, dtype: DType | None, device: Device | None,
+              seed: Seed | None, name: str | None, out: Any) -> Any:
         # All that can be wrong is found before memory is allocated, a stream id is taken, or a byte is written.
         view = written = None
         if out is not None:
