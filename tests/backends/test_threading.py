@@ -245,7 +245,7 @@ def test_other_choices_start_no_layer(choice, expected):
 @NEEDS_TWO
 @pytest.mark.parametrize("name", threading_layers())
 def test_the_layer_is_the_users_choice(name, expected):
-    """A large draw starts the layer that numba is told to use; but never the workqueue, which it could not use."""
+    """A large draw starts OpenMP where numba is told to use it, and never a layer that it could not use itself."""
     found = answer("answer([draw(0), layer()])", NUMBA_THREADING_LAYER=name)
     assert found == [expected[0], name if name != "workqueue" else None]
 

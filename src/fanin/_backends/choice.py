@@ -24,8 +24,9 @@ def set_threading(threads: Threads) -> None:
 
     Args:
         threads: "numba" (the default): numba's own parallel loops, in the threading layer that numba is told to use,
-            which the first large draw starts if nobody has. Where that is not safe (in a forked child, on the
-            workqueue layer, beside another draw, inside a parallel loop) fanin's own threads draw the same pieces.
+            which the first large draw starts if nobody has. Where that is not safe (in a forked child, on
+            other layers than OpenMP, beside another draw, inside a parallel loop) fanin's own threads draw the same
+            pieces.
             "own": threads that fanin keeps; no layer of numba's is ever started.
             "none": the calling thread alone.
 

@@ -60,9 +60,9 @@ def _usable() -> bool:
     """Whether a draw may use the layer here and now; starts it."""
     if _name() is None:
         _start()
-    # the workqueue ends a process in which two threads run parallel loops at once, and a loop of the user's may start
-    # at any time
-    return _name() not in (None, "workqueue") and not _in_parallel()
+    # The workqueue ends a process in which two threads run parallel loops at once, and a loop of the user's may start
+    # at any time. On TBB a fork beside a draw hung in one of three runs.
+    return _name() == "omp" and not _in_parallel()
 
 
 def _name() -> str | None:
@@ -75,8 +75,8 @@ def _name() -> str | None:
 
 @functools.cache
 def _start() -> None:
-    if str(numba.config.THREADING_LAYER).lower() == "workqueue":
-        return  # of no use here, so that the user may still choose another
+    if str(numba.config.THREADING_LAYER).lower() not in ("default", "omp", "threadsafe"):
+        return  # it would be of no use here: the user may still choose another
     with uninterrupted():
         try:
             numba.get_num_threads()
@@ -92,9 +92,7 @@ def _in_parallel() -> bool:
 
 @functools.cache
 def _question() -> Any:
-    """OpenMP's own function; None for another layer, which allows loops in loops, and where it can't be found."""
-    if _name() != "omp":
-        return None
+    """OpenMP's own function; None where it can't be found."""
     pool = importlib.import_module("numba.np.ufunc.omppool")
     return getattr(ctypes.CDLL(pool.__file__), "omp_in_parallel", None)
 
