@@ -87,14 +87,14 @@ def array(init: str | dict[str, Any] | Initializer, shape: Shape, chunks: Any = 
 def _chunks(chunks: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Each axis' chunk sizes, by Dask's rules; its messages don't name the argument."""
     try:
-        found = dask.array.core.normalize_chunks(chunks, shape, dtype=dtype)
+        sizes = dask.array.core.normalize_chunks(chunks, shape, dtype=dtype)
     except Exception as error:  # of any type, ZeroDivisionError too
         raise FaninValueError(f"`chunks` must divide the shape {shape} as dask.array's do (got {chunks!r:.200}): "
                               f"{error}") from None
-    if not all(size >= 0 for sizes in found for size in sizes):  # nor NaN, Dask's sign of a size that isn't known
+    if not all(size >= 0 for axis in sizes for size in axis):  # nor NaN, Dask's sign of a size that isn't known
         raise FaninValueError(f"`chunks` must hold known sizes >= 0: a chunk's place says what is drawn there (got "
                               f"{chunks!r:.200})")
-    return found
+    return sizes
 
 
 class _Drawn:

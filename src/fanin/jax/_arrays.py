@@ -84,12 +84,12 @@ def check_dtype(dtype: Any) -> np.dtype:
     """The numpy dtype, one that JAX has as it is set now. Python's float and complex are JAX's default ones."""
     if dtype is float or dtype is complex:
         return np.dtype(jax.dtypes.canonicalize_dtype(dtype))
-    found = as_dtype("float32" if dtype is None else dtype)
-    narrow = jax.dtypes.canonicalize_dtype(found)
-    if narrow != found:
+    wanted = as_dtype("float32" if dtype is None else dtype)
+    narrow = jax.dtypes.canonicalize_dtype(wanted)
+    if narrow != wanted:
         raise FaninValueError(f"`dtype` must be at most {narrow.name} while JAX's 64-bit types are off (got "
-                              f"{found.name}): switch them on with jax.config.update('jax_enable_x64', True)")
-    return found
+                              f"{wanted.name}): switch them on with jax.config.update('jax_enable_x64', True)")
+    return wanted
 
 
 def check_sharding(sharding: Any, shape: tuple[int, ...], argument: str = "sharding") -> Sharding | None:

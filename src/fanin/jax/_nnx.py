@@ -25,13 +25,13 @@ def is_model(model: Any) -> bool:
 
 def find_slots(model: Any) -> tuple[list[Slot], Callable[[Arrays], Any]]:
     """All arrays, and a function that puts new ones by name into the model's own Variables and returns the model."""
-    found: list[Slot] = []
+    slots: list[Slot] = []
     variables: dict[str, Any] = {}
     first: dict[int, str] = {}  # id of a Variable -> its name
     for path, owner, value in _walk(model, (), None, []):
         name = ".".join(map(str, path))
         if not isinstance(value, nnx.Variable):
-            found.append(slot_of(name, value, None, "an array outside of a Variable")._replace(buffer=False))
+            slots.append(slot_of(name, value, None, "an array outside of a Variable")._replace(buffer=False))
             continue
         array, kind = _get(value), "" if isinstance(value, nnx.Param) else type(value).__name__
         if not is_array(array):  # a Variable may hold anything
@@ -41,7 +41,7 @@ def find_slots(model: Any) -> tuple[list[Slot], Callable[[Arrays], Any]]:
             continue
         layer = layer_of(owner, str(path[-1]), tuple(array.shape)) if owner is not None else None
         tied = first.setdefault(id(value), name)
-        found.append(slot_of(name, array, layer, kind, tied if tied != name else ""))
+        slots.append(slot_of(name, array, layer, kind, tied if tied != name else ""))
         variables[tied] = value
 
     def put(arrays: Arrays) -> Any:
@@ -49,7 +49,7 @@ def find_slots(model: Any) -> tuple[list[Slot], Callable[[Arrays], Any]]:
             _set(variables[name], array)
         return model
 
-    return found, put
+    return slots, put
 
 
 def _walk(node: Any, path: tuple[Any, ...], owner: Any, above: list[Any]) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:

@@ -33,7 +33,7 @@ def find_slots(model: Any) -> tuple[list[Slot], Callable[[Arrays], Any]]:
     values = [value.unbox() if _is_box(value) else value for _, value in pairs]
     names = [dotted(model, path) for path, _ in pairs]
     shapes = {name: tuple(value.shape) for name, value in zip(names, values, strict=True) if is_array(value)}
-    found = []
+    slots = []
     for (path, _), name, value in zip(pairs, names, values, strict=True):
         if is_array(value):
             owner, kind = _owner(model, path)
@@ -45,7 +45,7 @@ def find_slots(model: Any) -> tuple[list[Slot], Callable[[Arrays], Any]]:
                 layer = _linen_layer(name, shapes)
             if is_collection(model, path):
                 kind = f"of the collection {_key(path[0])}"
-            found.append(slot_of(name, value, layer, kind))
+            slots.append(slot_of(name, value, layer, kind))
 
     def put(arrays: Arrays) -> Any:
         new = dict(arrays)
@@ -53,7 +53,7 @@ def find_slots(model: Any) -> tuple[list[Slot], Callable[[Arrays], Any]]:
             old if (array := new.get(name)) is None else old.replace_boxed(array) if _is_box(old) else array
             for name, (_, old) in zip(names, pairs, strict=True)])
 
-    return found, put
+    return slots, put
 
 
 def dotted(model: Any, path: Any) -> str:
@@ -110,8 +110,8 @@ def _is_box(value: Any) -> bool:
 def _linen_layer(name: str, shapes: dict[str, tuple[int, ...]]) -> Layer | None:
     """What names tell: linen calls a layer without a name Dense_0, and an attention's parts query, key, value, out."""
     own, field = ["", *name.split(".")][-2:]
-    found = re.fullmatch(r"([A-Z]\w*)_\d+", own)
-    layer = Layer((found[1],)) if found else Layer()
+    automatic = re.fullmatch(r"([A-Z]\w*)_\d+", own)
+    layer = Layer((automatic[1],)) if automatic else Layer()
     if field == "embedding" and len(shapes[name]) == 2:
         return layer._replace(layout="oi")
     if field == "kernel" and own in ("query", "key", "value", "out") and len(shapes[name]) == 3:

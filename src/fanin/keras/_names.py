@@ -35,18 +35,18 @@ def places(model: Any) -> list[Place]:
     """
     layers: set[int] = set()
     variables: dict[int, str] = {}
-    found = []
+    located = []
     for layer, path in _walk(model, "", layers):
         _check_built(layer, path)
         for name, variable, buffer in _own(layer):
             place = Place(path + name, variable, layer, buffer, variables.get(id(variable), ""))
             variables.setdefault(id(variable), place.name)
-            found.append(place)
-    names = collections.Counter(place.name for place in found)
+            located.append(place)
+    names = collections.Counter(place.name for place in located)
     if twice := [name for name, count in names.items() if count > 1]:
         raise FaninValueError(f"`model` must not give two variables one name (got {twice[0]!r}): rename a layer with a "
                               "dot in its name")
-    return found
+    return located
 
 
 def _walk(layer: Any, path: str, seen: set[int]) -> Iterator[tuple[Any, str]]:
@@ -99,14 +99,14 @@ def _attributes(layer: Any, held: Iterable[Any]) -> dict[int, str]:
     names = sorted((name.startswith("_"), name) for name in values if name not in BOOKKEEPING
                    and not (public_only and name.startswith("_")))
     wanted = {id(each) for each in held}
-    found: dict[int, str] = {}
+    paths: dict[int, str] = {}
     for containers in (False, True):
         for _, name in names:
             if isinstance(values[name], (list, tuple, dict)) == containers:
                 for path, item in _items(name, values[name]):
                     if id(item) in wanted:
-                        found.setdefault(id(item), path)
-    return found
+                        paths.setdefault(id(item), path)
+    return paths
 
 
 def _items(path: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -132,12 +132,12 @@ def snake_case(name: str) -> str:
 
 
 def _unique(name: str, used: set[str]) -> str:
-    found, number = name, 0
-    while found in used:
+    unique, number = name, 0
+    while unique in used:
         number += 1
-        found = f"{name}_{number}"
-    used.add(found)
-    return found
+        unique = f"{name}_{number}"
+    used.add(unique)
+    return unique
 
 
 def _check_built(layer: Any, path: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .._errors import FaninError, FaninValueError, listed
 from ._parameter import Layer, Parameter
-from ._rule import Model, Rule, Seen
+from ._rule import Context, Model, Rule
 from ._table import Row
 
 
@@ -34,19 +34,19 @@ def assign(rules: Sequence[Rule], parameters: Iterable[Parameter], model: Model)
 
 def _row(parameter: Parameter, rules: list[Rule], model: Model, chosen: dict[Hashable, tuple[Any, ...]]) -> Row:
     for rule in rules:
-        found = rule.fullmatch(parameter.name)
-        if found is not None and rule.accepts(parameter, found, model):
-            seen = rule.look(parameter, found, model)
-            alike = rule, *parameter[1:], seen
+        match = rule.fullmatch(parameter.name)
+        if match is not None and rule.accepts(parameter, match, model):
+            context = rule.context(parameter, match, model)
+            alike = rule, *parameter[1:], context
             if alike not in chosen:
-                chosen[alike] = _choose(rule, parameter, seen, model)
+                chosen[alike] = _choose(rule, parameter, context, model)
             return Row(parameter, *chosen[alike])
     return Row(parameter, note="left as it is: no rule matches")
 
 
-def _choose(rule: Rule, parameter: Parameter, seen: Seen, model: Model) -> tuple[Any, ...]:
+def _choose(rule: Rule, parameter: Parameter, context: Context, model: Model) -> tuple[Any, ...]:
     """The fields of a row after the parameter. The scheme's plan finds what is wrong with a shape, a dtype, a range."""
-    scheme, label = rule.choose(parameter, seen, model)
+    scheme, label = rule.choose(parameter, context, model)
     if scheme is None:
         return rule.match, None, "", None, "left as it is: a rule says so"
     return rule.match, scheme, label, scheme.describe(parameter.shape, parameter.dtype), ""

@@ -34,7 +34,7 @@ class Model(NamedTuple):
     variables: dict[str, float]
 
 
-class Seen(NamedTuple):
+class Context(NamedTuple):
     """What names tell of a parameter: the layer and shape of the sibling whose fans count, and its depth."""
 
     layer: Layer | None = None
@@ -42,7 +42,7 @@ class Seen(NamedTuple):
     depth: tuple[int, int] | None = None  # its layer's number, and how many there are
 
 
-_NOTHING = Seen()
+NO_CONTEXT = Context()
 
 
 class Rule:
@@ -90,35 +90,35 @@ class Rule:
             return False
         return self.ranks is None or "rank_of" in self.entry or rank in self.ranks
 
-    def accepts(self, parameter: Parameter, found: re.Match[str], model: Model) -> bool:
+    def accepts(self, parameter: Parameter, match: re.Match[str], model: Model) -> bool:
         """Whether the rule, which `is_for` the parameter's kind and matches its name, applies to it."""
         if self.ranks is None or "rank_of" not in self.entry:
             return True
-        counted = model.parameters.get(self._sibling("rank_of", parameter, found))
+        counted = model.parameters.get(self._sibling("rank_of", parameter, match))
         return counted is not None and len(counted.shape) in self.ranks
 
-    def look(self, parameter: Parameter, found: re.Match[str], model: Model) -> Seen:
+    def context(self, parameter: Parameter, match: re.Match[str], model: Model) -> Context:
         """What the names tell that the choice depends on."""
         if "fans_of" not in self.entry and not self.counts_layers:
-            return _NOTHING
+            return NO_CONTEXT
         sibling = depth = None
         if "fans_of" in self.entry:
-            name = self._sibling("fans_of", parameter, found)
+            name = self._sibling("fans_of", parameter, match)
             if name not in model.parameters:
                 raise FaninValueError(f"`fans_of` must name a tensor of the model (got {name!r})")
             sibling = model.parameters[name]
         if self.counts_layers:
-            depth = model.depths.find(parameter.name, found)
+            depth = model.depths.find(parameter.name, match)
             if depth is None:
                 raise FaninValueError("`init` counts layers by the first number in a name, such as layers.3.weight, "
                                       "which this one has not: mark it with (?P<layer>\\d+) in a `re:` pattern, or set "
                                       "`layers` in `variables`")
-        return Seen(sibling.layer, sibling.shape, depth) if sibling else Seen(depth=depth)
+        return Context(sibling.layer, sibling.shape, depth) if sibling else Context(depth=depth)
 
-    def choose(self, parameter: Parameter, seen: Seen, model: Model) -> tuple[Initializer | None, str]:
+    def choose(self, parameter: Parameter, context: Context, model: Model) -> tuple[Initializer | None, str]:
         """The scheme for a parameter that the rule applies to, and how it is printed; None: it stays as it is.
 
-        It depends on no more than the parameter's layer, shape and dtype, and what `look` has seen.
+        It depends on no more than the parameter's layer, shape and dtype, and what `context` gives.
         """
         if self.init == KEEP:
             return None, ""
@@ -127,9 +127,9 @@ class Rule:
             return Constant(np.arange(count, dtype=parameter.dtype)), f"arange({count})"
         layer = parameter.layer or Layer()
         facts = Facts(layer if self.by_layer else Layer(), model.usual)
-        if seen.shape is not None:
-            facts = self._fans_of(seen.layer, seen.shape, model)
-        chosen = self._build(facts, self._variables(parameter, seen, model, facts) if self.names else {})
+        if context.shape is not None:
+            facts = self._fans_of(context.layer, context.shape, model)
+        chosen = self._build(facts, self._variables(parameter, context, model, facts) if self.names else {})
         row = layer.padding_idx if self.padding_idx is None else self.padding_idx
         return chosen if row is None else _with_zero_row(chosen[0], row, parameter, facts)
 
@@ -157,31 +157,31 @@ class Rule:
             self._roles[usual] = Layer(**{key: getattr(scheme, key) for key in ROLES if key in _parameters(scheme)})
         return self._roles[usual]
 
-    def _variables(self, parameter: Parameter, seen: Seen, model: Model, facts: Facts) -> dict[str, float]:
+    def _variables(self, parameter: Parameter, context: Context, model: Model, facts: Facts) -> dict[str, float]:
         """What the expressions in `init` may use: numbers of the parameter's, and those that were given."""
         variables: dict[str, float] = {}
         if self.names & FROM_FANS - set(model.variables):
             fans = facts.layer.fans(parameter.shape, model.usual)
             variables |= {"fan_in": fans.fan_in, "fan_out": fans.fan_out}
-        if seen.depth is not None:
-            variables |= dict(zip(("layer", "layers"), seen.depth, strict=True))
+        if context.depth is not None:
+            variables |= dict(zip(("layer", "layers"), context.depth, strict=True))
         return variables | model.variables
 
-    def _sibling(self, key: str, parameter: Parameter, found: re.Match[str]) -> str:
+    def _sibling(self, key: str, parameter: Parameter, match: re.Match[str]) -> str:
         if not self.regular:
             prefix, dot, _ = parameter.name.rpartition(".")
             return f"{prefix}{dot}{self.entry[key]}"
         try:
-            return _expand(found, self.entry[key])
+            return _expand(match, self.entry[key])
         except (re.error, IndexError) as error:
             raise FaninValueError(f"`{key}` must refer to groups of `match` only ({error})") from None
 
 
-def _expand(found: re.Match[str], template: str) -> str:
-    """`found.expand(template)`, which up to Python 3.11 parses the template each time, at five times the cost."""
+def _expand(match: re.Match[str], template: str) -> str:
+    """`match.expand(template)`, which up to Python 3.11 parses the template each time, at five times the cost."""
     if "\\" in _REFERENCE.sub("", template):
-        return found.expand(template)  # other escapes
-    return _REFERENCE.sub(lambda reference: found[reference[2] or int(reference[1])] or "", template)
+        return match.expand(template)  # other escapes
+    return _REFERENCE.sub(lambda reference: match[reference[2] or int(reference[1])] or "", template)
 
 
 def _parameters(scheme: Initializer | None) -> dict[str, Any]:

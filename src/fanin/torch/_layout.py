@@ -70,14 +70,14 @@ def _chunk(length: int, parts: int, position: int) -> tuple[int, int]:
 
 def _select(runs: Runs, wanted: Runs) -> Runs:
     """What lies at the places `wanted` when `runs` are laid end to end."""
-    found: Runs = []
+    selected: Runs = []
     before = 0
     for start, stop in runs:
         for first, last in wanted:
             low, high = start + max(first - before, 0), start + min(last - before, stop - start)
             if low < high:
-                if found and found[-1][1] == low:
-                    low = found.pop()[0]
-                found.append((low, high))
+                if selected and selected[-1][1] == low:
+                    low = selected.pop()[0]
+                selected.append((low, high))
         before += stop - start
-    return found
+    return selected

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _RESETS = ("init_non_persistent_buffers", "reset_running_stats", "reset_parameters")
 
 
-def materialize(module: torch.nn.Module, found: list[Place], device: torch.device, drawn: set[str],
+def materialize(module: torch.nn.Module, located: list[Place], device: torch.device, drawn: set[str],
                 source: int | Stream) -> dict[str, str]:
     """Give every tensor on meta memory on `device`, and every buffer that is not to be drawn its values.
 
@@ -33,7 +33,7 @@ def materialize(module: torch.nn.Module, found: list[Place], device: torch.devic
     meta, where nothing is drawn into them.
 
     Args:
-        found: the module's places.
+        located: the module's places.
         drawn: the names of buffers that will be drawn.
         source: its seed is torch's while modules fill their buffers: random ones are then the same on every rank.
 
@@ -44,7 +44,7 @@ def materialize(module: torch.nn.Module, found: list[Place], device: torch.devic
         FaninValueError: buffers that nothing fills. FaninRuntimeError: a method failed. The module is as it was.
     """
     groups: dict[int, list[Place]] = {}
-    for place in found:
+    for place in located:
         if place.tensor.is_meta:
             groups.setdefault(id(place.tensor), []).append(place)
     buffers = [_Buffer(group, device) for group in groups.values() if group[0].buffer and not group[0].parametrized]

@@ -152,15 +152,15 @@ def _device(device: Any) -> torch.device | None:
     if device is None:
         return None
     try:
-        found = torch.device(device)
+        target = torch.device(device)
     except (RuntimeError, TypeError) as error:
         raise FaninValueError(f"`device` must be 'cpu', 'cuda' or one of several such as 'cuda:1' (got {device!r}: "
                               f"{error})") from None
-    if found.type == "cuda":
-        check_device(str(found))  # which says what is missing
-    elif found.type != "cpu":
+    if target.type == "cuda":
+        check_device(str(target))  # which says what is missing
+    elif target.type != "cpu":
         raise FaninValueError(f"`device` must be 'cpu', 'cuda' or one of several such as 'cuda:1' (got {device!r})")
-    return found
+    return target
 
 
 def _check_tensors(drawn: list[tuple[Place, Row]]) -> dict[str, Any]:

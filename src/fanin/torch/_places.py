@@ -111,16 +111,16 @@ def places(module: nn.Module, prefix: str = "") -> list[Place]:
         FaninTypeError: not a module. FaninValueError: a parameter has no shape yet.
     """
     check_module(module)
-    found = []
+    located = []
     for path, owner in modules(module, prefix):
-        found += [Place(path + key, owner, key) for key, tensor in owner._parameters.items() if tensor is not None]
-        found += [Place(path + key, owner, key, True, key not in owner._non_persistent_buffers_set)
+        located += [Place(path + key, owner, key) for key, tensor in owner._parameters.items() if tensor is not None]
+        located += [Place(path + key, owner, key, True, key not in owner._non_persistent_buffers_set)
                   for key, tensor in owner._buffers.items() if tensor is not None]
         if is_parametrized(owner):
-            found += [Place(path + key, owner, key, not chain._parameters, parametrized=True)
+            located += [Place(path + key, owner, key, not chain._parameters, parametrized=True)
                       for key, chain in owner.parametrizations.items()]
-    lazy = [place.name for place in found if nn.parameter.is_lazy(place.tensor)]
+    lazy = [place.name for place in located if nn.parameter.is_lazy(place.tensor)]
     if lazy:
         raise FaninValueError(f"`module` must know its shapes (got uninitialized {listed(lazy)}): run a batch "
                               "through the lazy modules first")
-    return found
+    return located

@@ -152,5 +152,5 @@ def _local(tensor: Any) -> Any:
 
 def _classes(module: str, name: str) -> tuple[Any, ...]:
     """A class as a tuple, empty where its module isn't loaded: then nothing can be of it, and loading takes time."""
-    found = getattr(sys.modules.get(module), name, None)
-    return () if found is None else (found,)
+    kind = getattr(sys.modules.get(module), name, None)
+    return () if kind is None else (kind,)

@@ -21,10 +21,10 @@ def find_slots(module: Any, buffers: Any, prefix: str) -> list[Slot]:
     if not isinstance(prefix, str):
         raise FaninTypeError(f"`prefix` must be a string such as 'decoder' (got {prefix!r})")
     chosen, path = Buffers(buffers), prefix.removesuffix(".") + "." if prefix else ""
-    found = places(module, path)
-    tied = aliases(module, path, found)
+    located = places(module, path)
+    tied = aliases(module, path, located)
     layers, slots = Layers(), []
-    for place in found:
+    for place in located:
         spec = place.spec()
         parameter = Parameter(place.name, tuple(spec.shape), _numpy_dtype(spec.dtype),
                               layers.find(place.owner, place.key, spec.ndim))

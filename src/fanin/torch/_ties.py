@@ -15,7 +15,7 @@ from ._places import Place, modules
 from ._sharded import is_sharded
 
 
-def aliases(module: torch.nn.Module, prefix: str, found: list[Place]) -> dict[str, str]:
+def aliases(module: torch.nn.Module, prefix: str, located: list[Place]) -> dict[str, str]:
     """{name: the canonical name} of the places whose tensor is drawn under another name.
 
     Canonical is the first place in module order, and of a transformers model the one that its checkpoints have.
@@ -25,10 +25,10 @@ def aliases(module: torch.nn.Module, prefix: str, found: list[Place]) -> dict[st
     """
     left_out = _left_out_of_checkpoints(module, prefix)
     tied: dict[str, str] = {}
-    for names in _groups(found):
+    for names in _groups(located):
         first = next((name for name in names if name not in left_out), names[0])
         tied |= {name: first for name in names if name != first}
-    known = {place.name for place in found}
+    known = {place.name for place in located}
     broken = [f"{target} to {source}" for target, source in left_out.items()
               if {target, source} <= known and tied.get(target, target) != tied.get(source, source)]
     if broken:
@@ -37,10 +37,10 @@ def aliases(module: torch.nn.Module, prefix: str, found: list[Place]) -> dict[st
     return tied
 
 
-def _groups(found: list[Place]) -> Iterator[list[str]]:
+def _groups(located: list[Place]) -> Iterator[list[str]]:
     """The names of places that hold one tensor, where there are several."""
     starts: dict[int, list[Place]] = {}
-    for place in found:
+    for place in located:
         tensor = place.tensor
         starts.setdefault(tensor.data_ptr() if _has_memory(tensor) else id(tensor), []).append(place)
     for places in starts.values():
@@ -71,12 +71,12 @@ def _left_out_of_checkpoints(module: torch.nn.Module, prefix: str) -> dict[str, 
     modeling = sys.modules.get("transformers.modeling_utils")  # an object can be a model of it only if it is loaded
     if modeling is None:
         return {}
-    found: dict[str, str] = {}
+    ties: dict[str, str] = {}
     for path, part in modules(module, prefix):
         if isinstance(part, modeling.PreTrainedModel) and hasattr(part, "get_expanded_tied_weights_keys"):
             keys = part.get_expanded_tied_weights_keys(all_submodels=False)
-            found |= {path + target: path + source for target, source in keys.items()}
-    return found
+            ties |= {path + target: path + source for target, source in keys.items()}
+    return ties
 
 
 def check_apart(tensors: Iterable[tuple[str, torch.Tensor]]) -> None:
