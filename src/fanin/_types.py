@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from types import EllipsisType
-from typing import Any, SupportsIndex, TypeAlias
+from typing import Any, Literal, SupportsIndex, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,11 @@ import numpy.typing as npt
 from ._seeding import Stream
 
 Shape: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
-DType: TypeAlias = npt.DTypeLike | str  # and the dtypes of torch, JAX and CuPy
+DTypeName: TypeAlias = Literal[
+    "float16", "bfloat16", "float32", "float64", "complex64", "complex128",
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+]
+DType: TypeAlias = DTypeName | npt.DTypeLike | str  # and the dtypes of torch, JAX and CuPy
 Device: TypeAlias = str | Any  # a name, or a torch.device
 Seed: TypeAlias = SupportsIndex | Stream
 Item: TypeAlias = SupportsIndex | slice | EllipsisType

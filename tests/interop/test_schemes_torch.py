@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fanin import Dirac, Eye
+from fanin import Constant, Dirac, Eye, FaninError
 
 
 @pytest.mark.parametrize(("shape", "groups"), [
@@ -21,3 +21,38 @@ def test_dirac_is_torchs(shape, groups):
 def test_eye_is_torchs(shape):
     """The same rectangular identity as torch.nn.init.eye_."""
     np.testing.assert_array_equal(Eye()(shape), torch.nn.init.eye_(torch.empty(shape)).numpy())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.complex64,
+                                   torch.int64, torch.bool])
+def test_a_constant_takes_a_tensor(dtype):
+    """Any tensor's values, in any layout of its memory, are a constant's; they are copied."""
+    tensor = torch.arange(6).reshape(2, 3).to(dtype).T
+    expected = tensor.clone()
+
+    scheme = Constant(tensor)
+    tensor.zero_()
+
+    assert scheme.value.dtype.name == str(dtype).removeprefix("torch.") and scheme.value.shape == (3, 2)
+    assert torch.equal(torch.from_numpy(scheme((3, 2), "complex64").real.copy()), expected.to(torch.complex64).real)
+
+
+def test_a_constant_takes_a_parameter():
+    """A layer's weight, which requires a gradient, in bfloat16 too, conjugated, or of one element."""
+    layer = torch.nn.Linear(3, 2)
+
+    assert (Constant(layer.weight)((2, 3)) == layer.weight.detach().numpy()).all()
+    assert Constant(layer.to(torch.bfloat16).weight).value.dtype.name == "bfloat16"
+    assert Constant(torch.tensor([1 + 2j]).conj()) == Constant(np.array([1 - 2j], np.complex64))
+    assert Constant(torch.tensor(3)) == Constant(3)
+
+
+@pytest.mark.parametrize("tensor", [
+    torch.empty(2, device="meta"), torch.eye(2).to_sparse(),
+    torch.nested.nested_tensor([torch.ones(1), torch.ones(2)], layout=torch.jagged),
+], ids=["meta", "sparse", "nested"])
+def test_a_constant_refuses_tensors_without_plain_values(tensor):
+    """A tensor that numpy can't hold is a one-line TypeError that names the argument."""
+    with pytest.raises(TypeError, match="`value`") as error:
+        Constant(tensor)
+    assert isinstance(error.value, FaninError) and "\n" not in str(error.value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .._backends import check_device
@@ -22,14 +21,9 @@ from .parameters import TAKEN
 
 if TYPE_CHECKING:
     import numpy as np
-    from typing_extensions import override as override
 
     from .._plans.plan import Plan
     from .._types import Array, Device, Dims, DType, Index, Seed, Shape
-else:
-    def override(method: Callable[..., Any]) -> Callable[..., Any]:
-        """Mark a method for type checkers; importing typing_extensions for it would take 10 ms."""
-        return method
 
 T = TypeVar("T")
 

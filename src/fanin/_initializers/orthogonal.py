@@ -44,7 +44,6 @@ class Orthogonal(Initializer):
     "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", ICLR 2014.
 
     >>> import numpy as np
-from typing_extensions import override
     >>> q = Orthogonal()((64, 256), seed=0, name="w")
     >>> bool(np.abs(q @ q.T - np.eye(64)).max() < 1e-5)
     True
