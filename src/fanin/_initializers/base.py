@@ -164,7 +164,7 @@ class Initializer(Scheme):
     def _plan(self, shape: Dims, dtype: np.dtype[Any]) -> Plan:
         plans = self._plans
         if plans is None or len(plans) > PLANS_KEPT:
-            plans = self.__dict__["_plans"] = {}
+            plans = vars(self)["_plans"] = {}
         plan = plans.get((shape, dtype))
         if plan is None:
             plan = self.plan(TensorSpec(shape, dtype))

@@ -54,7 +54,7 @@ class Scheme(metaclass=SchemeType):
     _plans: dict[Any, Any] | None = None
 
     def _close(self) -> None:
-        own = self.__dict__
+        own = vars(self)
         for name in parameters.signature(type(self)):
             if type(own.get(name, self)) in PLAIN:
                 continue
@@ -177,7 +177,7 @@ class Scheme(metaclass=SchemeType):
 
     def _value(self) -> Hashable:
         if self._key is None:
-            self.__dict__["_key"] = tuple((name, key(name, value)) for name, value in parameters.values(self).items())
+            vars(self)["_key"] = tuple((name, key(name, value)) for name, value in parameters.values(self).items())
         return self._key
 
     def __eq__(self, other: object) -> bool:

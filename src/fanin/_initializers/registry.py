@@ -174,7 +174,9 @@ class _Registry:
         spelled, found = self._find(name, None)
         if found is None:
             self._refuse(name, None)
-        return sorted(self._custom_aliases.get(spelled, ALIASES.get(spelled, ())))
+        if spelled in self._custom_aliases:
+            return sorted(self._custom_aliases[spelled])
+        return sorted(ALIASES.get(spelled, ()))
 
     def profiles(self) -> list[str]:
         """The names of all profiles, sorted."""

@@ -38,7 +38,7 @@ def freeze(value: Any) -> Any:
         items = tuple(map(freeze, value))
         if isinstance(value, tuple) and all(item is before for item, before in zip(items, value)):
             return value
-        return type(value)._make(items) if hasattr(value, "_make") else items
+        return getattr(type(value), "_make", tuple)(items)  # a named tuple stays one
     return frozenset(value) if isinstance(value, set) else value
 
 
