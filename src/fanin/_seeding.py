@@ -6,7 +6,7 @@ import functools
 import os
 import threading
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from ._checks import integer
 from ._errors import FaninTypeError, FaninValueError, shown
@@ -143,7 +143,7 @@ class Stream:
             return NotImplemented
         return (self._seed, self._position) == (other._seed, other._position)
 
-    __hash__ = None  # type: ignore[assignment]  # a stream changes with every use
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # a stream changes with every use
 
     def __repr__(self) -> str:
         return f"Stream({self._seed}, position={self._position})"

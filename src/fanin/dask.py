@@ -22,8 +22,8 @@ from ._seeding import Key, Stream, check_name, check_source, take_key
 
 try:
     import dask.array
-except ImportError as error:
-    raise missing_dependency("fanin.dask", "dask[array]", "dask") from error
+except ImportError as _error:
+    raise missing_dependency("fanin.dask", "dask[array]", "dask") from _error
 from dask.base import tokenize
 
 if TYPE_CHECKING:

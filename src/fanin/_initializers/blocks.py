@@ -55,9 +55,9 @@ class Blocks(Initializer):
 
     def __init__(self, inits: Sequence[Initializer | str | Mapping[str, Any]], axis: int = 0,
                  sizes: Sequence[int] | None = None) -> None:
-        self.inits = _schemes(inits)
-        self.axis = integer("axis", axis, -MAX_RANK, MAX_RANK - 1)
-        self.sizes = None if sizes is None else _sizes(sizes, len(self.inits))
+        self.inits: tuple[Initializer, ...] = _schemes(inits)
+        self.axis: int = integer("axis", axis, -MAX_RANK, MAX_RANK - 1)
+        self.sizes: tuple[int, ...] | None = None if sizes is None else _sizes(sizes, len(self.inits))
 
     @override
     def plan(self, spec: TensorSpec) -> Plan:

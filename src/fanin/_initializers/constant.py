@@ -46,7 +46,7 @@ class Constant(Initializer):
 
     # a command line's parser takes the first type that fits: a 3 must stay an int, and [1, 2] a list
     def __init__(self, value: bool | int | float | complex | Sequence[Any] | np.ndarray[Any, Any] = 0.0) -> None:
-        self.value = _number_or_array(value)
+        self.value: Any = _number_or_array(value)
 
     @override
     def plan(self, spec: TensorSpec) -> Plan:

@@ -40,8 +40,8 @@ class Dirac(Initializer):
     """
 
     def __init__(self, groups: int = 1, layout: str = "oi*") -> None:
-        self.groups = check_groups(groups)
-        self.layout = check_layout(layout)
+        self.groups: int = check_groups(groups)
+        self.layout: str = check_layout(layout)
         if "o" not in self.layout or "i" not in self.layout:
             raise FaninValueError(f"`layout` must have o and i for Dirac (got {layout!r})")
         if any(role * self.layout.count(role) not in self.layout for role in "oib"):

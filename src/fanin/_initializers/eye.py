@@ -36,7 +36,7 @@ class Eye(Initializer):
     """
 
     def __init__(self, gain: float | complex = 1.0) -> None:
-        self.gain = finite_number("gain", gain)
+        self.gain: float | complex = finite_number("gain", gain)
 
     @override
     def plan(self, spec: TensorSpec) -> Plan:

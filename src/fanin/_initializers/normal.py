@@ -52,8 +52,8 @@ class Normal(Initializer):
     """
 
     def __init__(self, mean: float = 0.0, std: float = 1.0) -> None:
-        self.mean = finite("mean", mean)
-        self.std = nonnegative("std", std)
+        self.mean: float = finite("mean", mean)
+        self.std: float = nonnegative("std", std)
 
     @override
     def plan(self, spec: TensorSpec) -> Plan:
@@ -93,11 +93,11 @@ class TruncatedNormal(Initializer):
 
     def __init__(self, mean: float = 0.0, std: float = 1.0, lower: float = -2.0, upper: float = 2.0,
                  bounds: Bounds = "std") -> None:
-        self.mean = finite("mean", mean)
-        self.std = nonnegative("std", std)
-        self.lower = real("lower", lower)
-        self.upper = real("upper", upper)
-        self.bounds = choice("bounds", bounds, get_args(Bounds))
+        self.mean: float = finite("mean", mean)
+        self.std: float = nonnegative("std", std)
+        self.lower: float = real("lower", lower)
+        self.upper: float = real("upper", upper)
+        self.bounds: Bounds = choice("bounds", bounds, get_args(Bounds))
         if not self.lower <= self.upper:
             raise FaninValueError(f"`lower` must be <= `upper` (got lower={self.lower!r}, upper={self.upper!r})")
         if self.lower == math.inf or self.upper == -math.inf:

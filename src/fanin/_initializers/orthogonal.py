@@ -50,8 +50,8 @@ class Orthogonal(Initializer):
     """
 
     def __init__(self, gain: float = 1.0, axis: int = 0) -> None:
-        self.gain = finite("gain", gain)
-        self.axis = integer("axis", axis, -MAX_RANK, MAX_RANK - 1)
+        self.gain: float = finite("gain", gain)
+        self.axis: int = integer("axis", axis, -MAX_RANK, MAX_RANK - 1)
 
     @override
     def plan(self, spec: TensorSpec) -> Plan:
@@ -85,8 +85,8 @@ class DeltaOrthogonal(Initializer):
     """
 
     def __init__(self, gain: float = 1.0, layout: str = "oi*") -> None:
-        self.gain = finite("gain", gain)
-        self.layout = check_layout(layout)
+        self.gain: float = finite("gain", gain)
+        self.layout: str = check_layout(layout)
         if "b" in self.layout or "o" not in self.layout or "i" not in self.layout or "*" not in self.layout:
             raise FaninValueError(f"`layout` must have o, i and * and no b for DeltaOrthogonal (got {layout!r})")
 

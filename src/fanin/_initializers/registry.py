@@ -265,4 +265,4 @@ def _kind(cls: type[Initializer] | None, name: str) -> Kind:
     return _parameters.kind(cls, name) if cls is not None and name in _parameters.signature(cls) else UNKNOWN
 
 
-Registry = _Registry()
+Registry: _Registry = _Registry()

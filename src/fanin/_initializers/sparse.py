@@ -46,9 +46,9 @@ class Sparse(Initializer):
     """
 
     def __init__(self, sparsity: float, std: float = 0.01, axis: int = 0) -> None:
-        self.sparsity = fraction("sparsity", sparsity)
-        self.std = nonnegative("std", std)
-        self.axis = integer("axis", axis, -MAX_RANK, MAX_RANK - 1)
+        self.sparsity: float = fraction("sparsity", sparsity)
+        self.std: float = nonnegative("std", std)
+        self.axis: int = integer("axis", axis, -MAX_RANK, MAX_RANK - 1)
 
     @override
     def plan(self, spec: TensorSpec) -> Plan:

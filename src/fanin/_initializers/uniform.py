@@ -44,8 +44,8 @@ class Uniform(Initializer):
     """
 
     def __init__(self, low: float = 0.0, high: float = 1.0) -> None:
-        self.low = finite("low", low)
-        self.high = finite("high", high)
+        self.low: float = finite("low", low)
+        self.high: float = finite("high", high)
         if self.low > self.high:
             raise FaninValueError(f"`low` must be <= `high` (got low={self.low!r}, high={self.high!r})")
 

@@ -64,14 +64,14 @@ class VarianceScaling(Initializer):
                  distribution: Distribution = "truncated_normal",
                  layout: str = "oi*", groups: int = 1, transposed: bool = False, fan_in: float | None = None,
                  fan_out: float | None = None) -> None:
-        self.scale = nonnegative("scale", scale)
-        self.mode = choice("mode", mode, MODES)
-        self.distribution = choice("distribution", distribution, DISTRIBUTIONS)
-        self.layout = check_layout(layout)
-        self.groups = check_groups(groups)
-        self.transposed = flag("transposed", transposed)
-        self.fan_in = _explicit("fan_in", fan_in)
-        self.fan_out = _explicit("fan_out", fan_out)
+        self.scale: float = nonnegative("scale", scale)
+        self.mode: Mode = choice("mode", mode, MODES)
+        self.distribution: Distribution = choice("distribution", distribution, DISTRIBUTIONS)
+        self.layout: str = check_layout(layout)
+        self.groups: int = check_groups(groups)
+        self.transposed: bool = flag("transposed", transposed)
+        self.fan_in: float | None = _explicit("fan_in", fan_in)
+        self.fan_out: float | None = _explicit("fan_out", fan_out)
 
     @override
     def plan(self, spec: TensorSpec) -> Plan:

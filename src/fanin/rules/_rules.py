@@ -82,7 +82,7 @@ class Rules:
                 raise type(error)(f"rule {number}{match}: {error}") from None
 
     @classmethod
-    def of(cls, source: Any) -> Rules:
+    def of(cls, source: Rules | Initializer | str | os.PathLike[str] | Mapping[str, Any] | Sequence[Any]) -> Rules:
         """Rules from what adapters take: Rules, entries, a file or a built-in set's name, a config, one scheme for all.
 
         >>> from fanin import Normal

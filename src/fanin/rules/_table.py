@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, overload
+from typing import Any, ClassVar, NamedTuple, overload
 
 import numpy as np
 
@@ -79,7 +79,7 @@ class Table(Sequence[Row]):
     def __eq__(self, other: object) -> bool:
         return self.rows == other.rows if isinstance(other, Table) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]  # schemes may hold arrays
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # schemes may hold arrays
 
     def __str__(self) -> str:
         columns, lines = self.cells()

@@ -4,8 +4,8 @@ from .._errors import missing_dependency
 
 try:
     import torch as _torch  # noqa: F401
-except ImportError as error:
-    raise missing_dependency("fanin.torch", "torch", "torch") from error
+except ImportError as _error:
+    raise missing_dependency("fanin.torch", "torch", "torch") from _error
 
 from ._distribute import distribute as distribute
 from ._module import init_module as init_module
