@@ -35,7 +35,7 @@ class OnCPU:
     def __init__(self, as_numpy):
         self._as_numpy = as_numpy
 
-    def fill(self, plan, key, out, block, serial=False):
+    def fill(self, plan, key, out, block):
         get_backend("cpu").fill(plan, key, self._as_numpy(out.owner), block)
 
 

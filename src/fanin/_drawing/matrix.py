@@ -45,7 +45,8 @@ def write_matrix(plan: MatrixPlan, key: Key, backend: Any, out: NDArray[Any], ax
         matrix = None
     dtype = _worked_in(plan)
     whole = (plan.side("r"), plan.side("c"))
-    made = haar(*whole, _normals(whole, dtype, key, backend), dtype, plan.gain,
+    # In this thread: it is a few hundredths of the work, and BLAS's threads still spin between its products.
+    made = haar(*whole, _normals(whole, dtype, key, backend.fill_in_this_thread), dtype, plan.gain,
                 None if len(rows) == whole[0] and _in_order(rows) else rows,
                 None if len(columns) == whole[1] and _in_order(columns) else columns, out=matrix)
     if matrix is None:
@@ -79,7 +80,7 @@ def _write_with(algebra: Algebra, plan: MatrixPlan, key: Key, backend: Any, out:
     if m < n:
         m, n, tall, wide = n, m, wide, tall
     ascending = np.argsort(wide)
-    draw = _normals(whole, dtype, key, backend)
+    draw = _normals(whole, dtype, key, backend.fill)
 
     def normals(rows: slice, columns: slice, block: Any) -> None:
         step = dtype.itemsize
@@ -136,13 +137,13 @@ def _in_order(positions: NDArray[Any]) -> bool:
     return bool((positions == np.arange(len(positions))).all())
 
 
-def _normals(whole: tuple[int, int], dtype: np.dtype[Any], key: Key, backend: Any) -> Callable[..., None]:
+def _normals(whole: tuple[int, int], dtype: np.dtype[Any], key: Key,
+             fill: Callable[..., None]) -> Callable[..., None]:
     """What `haar` draws its reflectors with: any block of the (n, m) matrix of standard normals of this key."""
     shape = (min(whole), max(whole))
     plan = TensorSpec(shape, dtype).draw(complex_normal if dtype.kind == "c" else normal, 0.0, 1.0)
 
     def normals(rows: slice, columns: slice, out: Any) -> None:
-        # In this thread: it is a few hundredths of the work, and BLAS's threads still spin between its products.
-        backend.fill_in_this_thread(plan, key, out, indexing.block(indexing.parse((rows, columns), shape), shape))
+        fill(plan, key, out, indexing.block(indexing.parse((rows, columns), shape), shape))
 
     return normals
