@@ -7,12 +7,12 @@ import sys
 import time
 from pathlib import Path
 
-from . import calls, fills, matrices, startup, tables, targets
+from . import calls, fills, layouts, matrices, startup, tables, targets
 from .libraries import machine
 from .worker import AVX2, Settings, run
 
 ROOT = Path(__file__).resolve().parents[1]
-SECTIONS = ("fills", "matrices", "calls", "startup")
+SECTIONS = ("fills", "layouts", "matrices", "calls", "startup")
 
 
 def elements(text):
@@ -43,7 +43,7 @@ def measure(sections, n, quick):
                 part(f"{section}, all cores", section=section, threads=cores)
     if "fills" in sections:
         part("fills, AVX2", AVX2, section="fills", alone=True)
-    for section in ("calls", "startup"):
+    for section in ("layouts", "calls", "startup"):
         if section in sections:
             part(section, section=section)
     return results, cores
@@ -57,6 +57,8 @@ def report(results, sections, cores):
     if "fills" in sections:
         parts.append("### Filling an array\n\n" + fills.tables(
             *(results[f"fills, {where}"] for where in ("one core", "all cores", "AVX2")), cores))
+    if "layouts" in sections:
+        parts.append("### Into any memory\n\n" + layouts.tables(results["layouts"]))
     if "matrices" in sections:
         parts.append("### Orthogonal matrices\n\n" + matrices.tables(
             *(results[f"matrices, {where}"] for where in ("one core", "all cores")), cores))

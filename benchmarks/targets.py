@@ -41,6 +41,13 @@ def targets(results):
                                                                  one[f"{law}, float32"]["fanin"]))
     for label in (uniform, normal, cut) if many else ():
         at_least(1.85, label, "two cores ≥ 1.85 × one", ratio(many[label]["fanin"], one[label]["fanin"]))
+    sparse = next(label for label in one if label.startswith("Sparse"))
+    at_least(0.5, f"{sparse}, G elements/s", "≥ 0.5", one[sparse]["fanin"] / 1e9)
+    for row in results["layouts"]:
+        at_most(1.5, f"{uniform}, {row['label']}", "≤ 1.5 × a fresh draw and numpy's copy",
+                row["fanin"] / (row["fresh"] + row["copy"]))
+        if "torch" in row:
+            at_most(1, f"{uniform}, {row['label']}", "≤ 1 × torch's time", row["fanin"] / row["torch"])
     for row in results["matrices, one core"]:
         at_most(0.45, row["label"], "≤ 0.45 × torch's time", ratio(row["fanin"], row.get("torch")))
     for row in results["calls"]:
@@ -55,6 +62,9 @@ def targets(results):
     for label, seconds in start.items():
         if label.endswith("on disk"):
             at_most(1, f"{label}, seconds", "≤ 1.0", seconds)
+    for name, limit in (("Uniform", 2), ("he_normal", 3), ("Sparse", 4)):
+        label = f"first call of {name}, which compiles"
+        at_most(limit, f"{label}, seconds", f"≤ {limit}", start.get(label))
     return table(["work", "target", "here", "met"], rows)
 
 

@@ -226,6 +226,8 @@ def test_large_shards_with_steps(scheme, dtype):
     for index in ((slice(None, None, 2), slice(None, None, -1)), (slice(700, 3, -1), slice(5, 190)),
                   (slice(None), slice(3, 200, 2)), (slice(1, None), ...)):
         assert_same_bits(scheme.shard((801, 203), index, dtype, **KEY), whole[index])
+    whole = scheme((9, 10_007), dtype, **KEY)  # rows long enough to be made in their own memory
+    assert_same_bits(scheme.shard((9, 10_007), (..., slice(5, -1)), dtype, **KEY), whole[..., 5:-1])
 
 
 @of([*DRAWS, MASKED[0]])

@@ -22,6 +22,7 @@ number_of: Any = None  # a word's number, as it is stored, where each is made of
 fill: Any = None  # fill_words where there is a number_of, else fill_blocks
 NUMBERS = 4  # numbers in a block: 4, or 2 when they are 8 bytes wide
 CHUNK = 4096  # numbers that `run` is called for at a time: a few microseconds' work, and half of an L1 cache
+LONG = 512  # numbers of a row from which its blocks are better made in its own memory than in a tile's
 GROUP = 256  # blocks whose words stay in the L1 cache between being made and being used
 
 
@@ -133,7 +134,10 @@ def fill_strided(out: Any, origin: int, first: int, dims: Any, number_steps: Any
     tile, nearest, box = axes[0], axes[1], axes[2]
     blocks, numbers = np.empty(room, np.uint64), np.empty(room * NUMBERS, out.dtype)
     sources, places = np.empty(BLOCKS, np.uint64), np.empty(BLOCKS, np.uint64)
+    in_place = out_steps[rank - 1] == 1 and dims[rank - 1] >= LONG
     choose_tile(tile, nearest, dims, out_steps)
+    if in_place:  # a part of a row at a time
+        tile[:rank - 1], tile[rank - 1] = 1, CHUNK
     for d in range(rank):
         box[d] = (dims[d] + tile[d] - 1) // tile[d]
     for task in range(count(box, rank)):
@@ -143,6 +147,9 @@ def fill_strided(out: Any, origin: int, first: int, dims: Any, number_steps: Any
             start = left % tiles * tile[d]
             left //= tiles
             n, at, box[d] = n + start * number_steps[d], at + start * out_steps[d], min(tile[d], dims[d] - start)
+        if in_place:
+            run(out[at:at + box[rank - 1]], n, box[rank - 1], key, params, mask_params)
+            continue
         listed = list_blocks(blocks, sources, places, n, at, box, number_steps, out_steps)
         fill_listed(numbers, blocks, listed, key, params, mask_params)
         scatter(out, places, out_steps[rank - 1], numbers, sources, count(box, rank - 1), box[rank - 1],
