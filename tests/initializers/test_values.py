@@ -413,3 +413,11 @@ def test_a_constants_plan_is_a_value():
     one, same, other = (Constant(np.arange(3.0) + offset).describe((2, 3)) for offset in (0, 0, 1))
 
     assert one == same != other and hash(one) == hash(same)
+
+
+def test_a_table_of_a_large_constant_is_readable():
+    """In a table of rules an array is named by its shape; a few numbers are shown."""
+    from fanin.rules._table import label
+
+    assert label(Constant(np.zeros((20, 30)))) == "Constant(value=<array of shape (20, 30)>)"
+    assert label(Constant([1.0, 2.0])) == "Constant(value=np.array([1.0, 2.0], dtype='float64'))"

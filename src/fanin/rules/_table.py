@@ -108,6 +108,8 @@ def label(scheme: Initializer) -> str:
 def _short(value: Any) -> str:
     if isinstance(value, Initializer):
         return label(value)
+    if isinstance(value, np.ndarray) and value.size > 16:
+        return f"<array of shape {value.shape}>"
     return f"[{', '.join(map(_short, value))}]" if isinstance(value, (list, tuple)) else expression(value)
 
 
