@@ -8,7 +8,7 @@ import pytest
 from mpmath import mp, mpf
 
 from fanin._errors import FaninValueError
-from fanin._kernels.truncated import truncated_centre, truncated_narrow, truncated_tail, truncated_wide
+from fanin._kernels.truncated import truncated_centre
 from fanin._plans.normal_law import exp, log, mills, survival
 from fanin._plans.truncation import CUT_AT_TWO_STD, truncated_normal
 
@@ -57,19 +57,19 @@ def test_cut_at_two_std():
 
 
 @pytest.mark.parametrize(("bounds", "single", "double"), [
-    ((-2, 2), truncated_centre, truncated_centre), ((-1e-9, 1e-9), truncated_centre, truncated_centre),
-    ((-1, 2), truncated_centre, truncated_centre), ((-3, 3), truncated_wide, truncated_wide),
-    ((0, inf), truncated_wide, truncated_wide), ((-inf, inf), truncated_wide, truncated_wide),
-    ((3, 4), truncated_tail, truncated_wide), ((-inf, -7), truncated_tail, truncated_tail),
-    ((7, 7.2), truncated_tail, truncated_tail), ((7, 7.05), truncated_narrow, truncated_tail),
-    ((0.2, 0.3), truncated_narrow, truncated_narrow), ((1000, 1000.00001), truncated_narrow, truncated_narrow),
+    ((-2, 2), "centre", "centre"), ((-1e-9, 1e-9), "centre", "centre"), ((-1, 2), "lopsided", "centre"),
+    ((-3, 3), "wide", "wide"),
+    ((0, inf), "wide", "wide"), ((-inf, inf), "wide", "wide"),
+    ((3, 4), "tail", "wide"), ((-inf, -7), "tail", "tail"),
+    ((7, 7.2), "tail", "tail"), ((7, 7.05), "narrow", "tail"),
+    ((0.2, 0.3), "narrow", "narrow"), ((1000, 1000.00001), "narrow", "narrow"),
 ], ids=str)
 def test_choice(bounds, single, double):
     """Each kind of interval has its sampler; mirror images have the same one."""
     for number, sampler in zip(PRECISIONS, (single, double)):
         lower, upper = map(float, bounds)
-        assert truncated_normal(0.0, 1.0, lower, upper, number).sampler is sampler
-        assert truncated_normal(0.0, 1.0, -upper, -lower, number).sampler is sampler
+        assert truncated_normal(0.0, 1.0, lower, upper, number).sampler.__name__ == f"truncated_{sampler}"
+        assert truncated_normal(0.0, 1.0, -upper, -lower, number).sampler.__name__ == f"truncated_{sampler}"
 
 
 @pytest.mark.parametrize("number", PRECISIONS)
@@ -152,8 +152,8 @@ def test_mills_far_out(z):
 
 
 @pytest.mark.parametrize(("law", "single", "double"), [
-    ((0, 1, -2, 2), 0xBB010B8A, 0x8B2DDB9B), ((0, 1, -3, inf), 0x348AA387, 0xAB92BA56),
-    ((0, 1, 7, 8), 0x997242CC, 0x8441666F), ((0.5, 1, 0, 0.1), 0xA5278621, 0xF169E04F),
+    ((0, 1, -2, 2), 0xBB010B8A, 0x8B2DDB9B), ((0, 1, -3, inf), 0xECE7EF10, 0xAB92BA56),
+    ((0, 1, 7, 8), 0xE9B59BC4, 0x8441666F), ((0.5, 1, 0, 0.1), 0x7D9E3C4E, 0xF169E04F),
 ], ids=str)
 def test_parameters_are_the_same_bits_everywhere(law, single, double):
     """Checksums of the parameters of each sampler: no C library or vector unit has a say in them.

@@ -15,7 +15,7 @@ _FACTORIALS = [1 / math.factorial(n) for n in range(15, 1, -1)]
 _ODD = [1 / n for n in range(23, 1, -2)]
 
 
-def exp(x, lost=0.0):
+def exp(x: float, lost: float = 0.0) -> float:
     """e**(x + lost), where `lost` is far below x."""
     if x < -760:
         return 0.0
@@ -27,7 +27,7 @@ def exp(x, lost=0.0):
     return math.ldexp(1.0 + (r + r * r * series), k)
 
 
-def exponential_law(t):
+def exponential_law(t: float) -> float:
     """1 - e**-t, the probability that a standard exponential number is below t >= 0."""
     if t > 0.5:
         return 1.0 - exp(-t)
@@ -37,7 +37,7 @@ def exponential_law(t):
     return series
 
 
-def log(x):
+def log(x: float) -> float:
     """The natural logarithm of x > 0."""
     m, k = math.frexp(x)
     if m < 0.7071067811865476:
@@ -50,7 +50,7 @@ def log(x):
     return k * LN2_HIGH + (k * LN2_LOW + (2 * s + 2 * s * z * series))
 
 
-def mills(z):
+def mills(z: float) -> float:
     """S(z)/φ(z), Mills' ratio, for z >= 0; S is the upper tail."""
     if z < SERIES:
         square, lost = product(z, z)
@@ -62,7 +62,7 @@ def mills(z):
     return 1 / value
 
 
-def survival(z):
+def survival(z: float) -> float:
     """P(Z > z) for a standard normal Z."""
     if abs(z) < SERIES:
         return 0.5 - _centre(z)
@@ -74,28 +74,28 @@ def survival(z):
     return exp(-square / 2, -lost / 2) / SQRT_TWO_PI * mills(z)
 
 
-def within(z):
+def within(z: float) -> float:
     """P(|Z| < |z|) with the sign of z, which is 2·Φ(z) - 1."""
     if abs(z) < 3:
         return 2 * _centre(z)
     return 1 - 2 * survival(z) if z > 0 else 2 * survival(-z) - 1
 
 
-def between(a, b):
+def between(a: float, b: float) -> float:
     """Φ(b) - Φ(a) for a < b. Bounds on the same side of the mean, close together, lose digits."""
     if a >= 0:
         return survival(a) - survival(b)
     return survival(-b) - survival(-a) if b <= 0 else (within(b) - within(a)) / 2
 
 
-def log_drop(d, span):
+def log_drop(d: float, span: float) -> float:
     """log(S(d)/S(d + span)) for d >= 0, to an absolute error of 1e-15."""
     if span == math.inf:
         return math.inf
     return d * span + span * span / 2 - log(mills(d + span) / mills(d))
 
 
-def _centre(z):
+def _centre(z: float) -> float:
     """Φ(z) - 1/2 for |z| <= 3: φ(z)·(z + z³/3 + z⁵/15 + ...), whose terms all have the sign of z."""
     square = z * z
     term = total = z
@@ -107,7 +107,7 @@ def _centre(z):
     return exp(-square / 2) / SQRT_TWO_PI * total
 
 
-def product(x, y):
+def product(x: float, y: float) -> tuple[float, float]:
     """x·y rounded, and what the rounding lost (Dekker)."""
     p = x * y
     x_high, y_high = 134217729.0 * x, 134217729.0 * y

@@ -1,49 +1,60 @@
 """Plans for the truncated normal: which sampler serves two bounds, with which parameters, and the law's mean and std.
 
 A few tens of microseconds for common bounds, about a millisecond where a polynomial is fitted. Parameters decide bits,
-so they come from exactly rounded operations only (see `_normal_law`); the law's mean and std don't, and use numpy.
-`_kernels/truncated.py` has the formulas that the parameters go into. In std units the bounds are a < b and S is the
-normal law's upper tail; by symmetry an interval below the mean is the mirror image of one above it.
+so they come from exactly rounded operations only (see `normal_law.py`); the law's mean and std don't, and use numpy.
+`_kernels/truncated.py` has the formulas that the parameters go into, `_kernels/truncated_single.py` those of float32,
+with parameters of its own for the way from a word that a float32 holds to the element's. In std units the bounds are
+a < b and S is the normal law's upper tail; by symmetry an interval below the mean is the mirror image of one above it.
 
 What decides, in this order (CENTRE, TAIL and NARROW are below):
 
 * symmetric bounds within CENTRE of the mean: `truncated_centre`;
 * both Φ(a) and S(b) at least NARROW times the probability between the bounds: `truncated_narrow`;
 * the mean at least TAIL below or above the interval: `truncated_tail`;
-* both bounds within CENTRE: `truncated_centre`; any other: `truncated_wide`.
+* both bounds within CENTRE: `truncated_centre`, or `truncated_lopsided` in float32; any other: `truncated_wide`.
 """
+
+from __future__ import annotations
 
 import functools
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._errors import FaninValueError
-from .._kernels.truncated import truncated_centre, truncated_narrow, truncated_tail, truncated_wide
+from .._kernels import truncated, truncated_single
 from .normal_law import LN2, SQRT_TWO_PI, between, exp, log, log_drop, mills, product, survival, within
 
+Pair = tuple[float, float]  # a number as a sum of two
+Precision = type[np.float32] | type[np.float64]
+
+KERNELS: dict[Precision, Any] = {np.float32: truncated_single, np.float64: truncated}
 CENTRE = 2.1
 # mean + z·std serves as long as its rounding, some 4 ulp of z, is far below the error promised, which falls with the
 # distance to the mean; a polynomial of degree 9 in u serves until the quantile's logarithmic end points come too near.
-TAIL = {np.float32: 1.0, np.float64: 6.0}
-NARROW = {np.float32: 0.72, np.float64: 4.5}
-SCALE = {np.float32: 2.0**-32, np.float64: 2.0**-64}
-TOLERANCE = {np.float32: 3e-6, np.float64: 1e-14}
+TAIL: dict[Precision, float] = {np.float32: 1.0, np.float64: 6.0}
+NARROW: dict[Precision, float] = {np.float32: 0.72, np.float64: 4.5}
+SCALE: dict[Precision, float] = {np.float32: 2.0**-32, np.float64: 2.0**-64}
+TOLERANCE: dict[Precision, float] = {np.float32: 3e-6, np.float64: 1e-14}
 PANELS = 12
+STRIDE = 256  # words between those that the low byte of a word chooses from, in float32
+FARTHEST = 7.0  # std that no float32 draw gets beyond: the quantile of 2**-33 is -6.34
 CUT_AT_TWO_STD = 0.8796256610342398  # std of N(0, 1) cut at ±2: sqrt(1 - 4·φ(2)/(2·Φ(2) - 1))
 
 
 class Truncation(NamedTuple):
     """A sampler, its parameters (without the clamp's), and the mean and std of what it draws."""
 
-    sampler: object
-    params: tuple
+    sampler: Callable[..., Any]
+    params: tuple[Any, ...]
     mean: float
     std: float
 
 
-def truncated_normal(mean, std, lower, upper, dtype, cut=None):
+def truncated_normal(mean: float, std: float, lower: float, upper: float, dtype: Precision,
+                     cut: Pair | None = None) -> Truncation:
     """N(mean, std²) between `lower` and `upper`, computed in `dtype` (np.float32 or np.float64).
 
     Args:
@@ -65,28 +76,31 @@ def truncated_normal(mean, std, lower, upper, dtype, cut=None):
     span = width / std if width < math.inf else b - a
     sampler, params = _choose(mean, std, a, b, bounds, width, span, dtype)
     with np.errstate(over="ignore", under="ignore"):
-        params = tuple(dtype(value) for value in params)
-    if not all(map(math.isfinite, params)):
+        rounded = tuple(dtype(value) for value in params)
+    if not all(map(math.isfinite, rounded)):
         raise FaninValueError(f"`mean`, `std` and the bounds' distance must be finite in {np.dtype(dtype).name} "
                               f"(got mean={mean!r}, std={std!r}, lower={lower!r}, upper={upper!r})")
-    return Truncation(sampler, params, *_moments(mean, std, a, b, bounds, width, span))
+    return Truncation(sampler, rounded, *_moments(mean, std, a, b, bounds, width, span))
 
 
-def _choose(mean, std, a, b, bounds, width, span, dtype):
+def _choose(mean: float, std: float, a: float, b: float, bounds: tuple[Pair, Pair], width: float, span: float,
+            dtype: Precision) -> tuple[Callable[..., Any], tuple[float, ...]]:
+    kernels = KERNELS[dtype]
     reach = max(abs(a), abs(b))
     if a == -b and 1e-12 <= reach <= CENTRE:
-        return truncated_centre, _centre(mean, std, a, b, dtype)
+        return truncated.truncated_centre, _centre(mean, std, a, b, dtype)
     distance = max(a, -b)
     if _is_narrow(a, b, span, NARROW[dtype]):
-        return truncated_narrow, _narrow(a, b, bounds, width, span, dtype)
+        return kernels.truncated_narrow, _narrow(a, b, bounds, width, span, dtype)
     if distance >= TAIL[dtype]:
-        return truncated_tail, _tail(std, distance, bounds[0] if a > 0 else bounds[1], a > 0, span, dtype)
+        return kernels.truncated_tail, _tail(std, distance, bounds[0] if a > 0 else bounds[1], a > 0, span, dtype)
     if reach <= CENTRE:
-        return truncated_centre, _centre(mean, std, a, b, dtype)
-    return truncated_wide, _wide(mean, std, a, b, dtype)
+        lopsided = truncated.truncated_centre if dtype is np.float64 else truncated_single.truncated_lopsided
+        return lopsided, _centre(mean, std, a, b, dtype)
+    return kernels.truncated_wide, _wide(mean, std, a, b, dtype)
 
 
-def _is_narrow(a, b, span, ratio):
+def _is_narrow(a: float, b: float, span: float, ratio: float) -> bool:
     distance = max(a, -b)
     if not span * max(distance, 0.5) <= 1.5:  # far beyond both thresholds; also catches infinite bounds
         return False
@@ -98,32 +112,61 @@ def _is_narrow(a, b, span, ratio):
 # -- parameters, in the order of the samplers' signatures -------------------------------------------------------------
 
 
-def _centre(mean, std, a, b, dtype):
+def _centre(mean: float, std: float, a: float, b: float, dtype: Precision) -> tuple[float, ...]:
     high = within(b)
     low = -high if a == -b else within(a)
-    step = ((high - low) / 2 if a < 0 < b else between(a, b)) * SCALE[dtype]
-    return *_split((mean, 0.0), dtype), std, step, (low + high) / 4 + step / 2
+    probability = (high - low) / 2 if a < 0 < b else between(a, b)
+    step = probability * SCALE[dtype]
+    params = *_split((mean, 0.0), dtype), std, step
+    middle = (low + high) / 4 + step / 2
+    if dtype is np.float64 or a == -b:
+        return *params, middle
+    stride = STRIDE << -math.frexp(probability)[1]  # farther apart where the interval is small
+    if std < 1e-30:  # there the correction would be a subnormal number of few digits, which makes up for few words
+        stride = 0
+    return *params, float(stride), (stride + 1) * step * std, middle
 
 
-def _wide(mean, std, a, b, dtype):
+def _wide(mean: float, std: float, a: float, b: float, dtype: Precision) -> tuple[float, ...]:
     step = 2 * between(a, b) * SCALE[dtype]
     half = step / 2
-    return *_split((mean, 0.0), dtype), std, step, 2 * survival(-a) + half, 2 * survival(b) + half, within(a) + half
+    lower, upper, middle = 2 * survival(-a) + half, 2 * survival(b) + half, within(a) + half
+    if dtype is np.float64:
+        return *_split((mean, 0.0), dtype), std, step, lower, upper, middle
+    turn = (0.5 - survival(-a)) / between(a, b) / SCALE[dtype] - 2.0**31
+    start = _split((mean, 0.0), dtype, min(max(-a, b), FARTHEST) * std)
+    return *start, std, step, (STRIDE + 1) * step, turn, lower, middle, upper, -within(b) + half
 
 
-def _tail(std, d, bound, rising, span, dtype):
+def _tail(std: float, d: float, bound: Pair, rising: bool, span: float, dtype: Precision) -> tuple[float, ...]:
     remaining = exp(-log_drop(d, span)) if span < math.inf else 0.0  # ρ
     step = (1 - remaining) * SCALE[dtype]
     survival_step = remaining + step / 2
     shift = math.sqrt(d * d - 2 * log(mills(d) / SQRT_TWO_PI)) if d < 1e20 else d  # A, with S(d) = exp(-A²/2)
-    scale = std / shift * LN2
-    scale = scale if rising else -scale
-    first, *others = (c * scale for c in _tail_polynomial(d, shift, -log(survival_step), dtype))
-    return (*_split(bound, dtype), 1.0 if rising else -1.0, step, survival_step, 2 * LN2 / shift / shift,
-            *_split((first, 0.0), dtype), *others)
+    sign = 1.0 if rising else -1.0
+    rate = std / shift * sign
+    curvature = 2 * LN2 / shift / shift
+    first, *others = (c * (rate * LN2) for c in _tail_polynomial(d, shift, -log(survival_step), dtype))
+    polynomial = *_split((first, 0.0), dtype), *others
+    if dtype is np.float64:
+        return *_split(bound, dtype), sign, step, survival_step, curvature, *polynomial
+    longest = 46 / (d + math.hypot(d, 7))  # 2**-33 of the tail are left there
+    start = _split(bound, dtype, min(span, longest) * std)
+    hazard = _hazard(d, shift, -log(remaining + (1 - remaining) / 16))
+    return *start, sign, step, (STRIDE + 1) * step, survival_step, curvature, rate, *hazard, *polynomial
 
 
-def _tail_polynomial(d, shift, reach, dtype, count=11):
+def _hazard(d: float, shift: float, reach: float) -> list[float]:
+    """Coefficients of φ(d + x)/S(d + x)/A in ell = L/ln(2), where S(d + x) = S(d)·exp(-L), for L up to `reach`."""
+    nodes, values = _chebyshev(3), []
+    for node in nodes:
+        bend = 2 * reach * node / shift / shift
+        grown = bend / (1 + math.sqrt(1 + bend))
+        values.append(1 / mills(d + _tail_offset(d, shift, grown / (2 + grown))[0] / shift) / shift)
+    return _rescale(_interpolate(nodes, values), LN2 / reach)
+
+
+def _tail_polynomial(d: float, shift: float, reach: float, dtype: Precision, count: int = 11) -> list[float]:
     """Coefficients of x·A/L, where S(d + x) = S(d)·exp(-L), for L up to `reach`, in q = L·g²/ln(2)."""
     if shift > 1e100:
         return [1.0] + [0.0] * (count - 1)
@@ -136,13 +179,15 @@ def _tail_polynomial(d, shift, reach, dtype, count=11):
     while left > TOLERANCE[dtype] and degree < count - 1:
         degree, left = degree + 1, left / rate
     nodes = _chebyshev(degree + 1)
-    coefficients = _interpolate(nodes, [_tail_ratio(d, shift, far * node) for node in nodes])
+    offsets = [_tail_offset(d, shift, far * node) for node in nodes]
+    coefficients = _interpolate(nodes, [x / level for x, level in offsets])
     unit = 2 * LN2 / shift / shift / far
     return _rescale(coefficients, unit) + [0.0] * (count - 1 - degree)
 
 
-def _tail_ratio(d, shift, k):
-    grown = 2 * k / (1 - k)  # sqrt(1 + 2·L/A²) - 1, from k = 1 - 2·g
+def _tail_offset(d: float, shift: float, k: float) -> Pair:
+    """(x·A, L) with S(d + x) = S(d)·exp(-L), for the k = 1 - 2·g that L has."""
+    grown = 2 * k / (1 - k)  # sqrt(1 + 2·L/A²) - 1
     y = grown * shift * shift
     target = y * (1 + grown / 2)  # L
     start = mills(d)
@@ -154,30 +199,39 @@ def _tail_ratio(d, shift, k):
         y -= change
         if abs(change) <= 1e-8 * y:  # the next change would be its square
             break
-    return y / target
+    return y, target
 
 
-def _narrow(a, b, bounds, width, span, dtype, count=10):
+def _narrow(a: float, b: float, bounds: tuple[Pair, Pair], width: float, span: float, dtype: Precision,
+            count: int = 10) -> tuple[float, ...]:
     """Coefficients in u - 1/2 of offset/u, the offset from the bound with the finer floating-point numbers."""
     from_lower = abs(bounds[0][0]) <= abs(bounds[1][0])
     near, bound, sign = (a, bounds[0], 1.0) if from_lower else (-b, bounds[1], -1.0)
     density = _density_series(near * span, span * span)
     mass = [c / (k + 1) for k, c in enumerate(density)]
-    whole = _value(mass, 1.0)
-    nodes, ratios = _chebyshev(count), []
-    for u in nodes:
-        x = u
-        for _ in range(20):
-            change = (_value(mass, x) * x - u * whole) / _value(density, x)
-            x -= change
-            if abs(change) <= 1e-8 * x:
-                break
-        ratios.append(x / u)
-    coefficients = _interpolate([u - 0.5 for u in nodes], ratios)
-    return *_split(bound, dtype), sign, *(c * (sign * width) for c in coefficients)
+    offsets = [_narrow_offset(u, density, mass) for u in _chebyshev(count)]
+    ratios = [x / u for u, x in zip(_chebyshev(count), offsets, strict=True)]
+    coefficients = [c * (sign * width) for c in _interpolate([u - 0.5 for u in _chebyshev(count)], ratios)]
+    if dtype is np.float64:
+        return *_split(bound, dtype), sign, *coefficients
+    few = _chebyshev(4)
+    slopes = [_value(mass, 1.0) / _value(density, _narrow_offset(u, density, mass)) for u in few]
+    return (*_split(bound, dtype, width), sign, *coefficients,
+            *(c * (sign * width) for c in _interpolate([u - 0.5 for u in few], slopes)))
 
 
-def _density_series(linear, quadratic):
+def _narrow_offset(u: float, density: Sequence[float], mass: Sequence[float]) -> float:
+    """The x in (0, 1) below which the part u of the interval's probability lies."""
+    whole, x = _value(mass, 1.0), u
+    for _ in range(20):
+        change = (_value(mass, x) * x - u * whole) / _value(density, x)
+        x -= change
+        if abs(change) <= 1e-8 * x:
+            break
+    return x
+
+
+def _density_series(linear: float, quadratic: float) -> list[float]:
     """Taylor coefficients of exp(-linear·x - quadratic·x²/2), enough of them for x up to 1 and arguments up to 2."""
     c = [1.0, -linear]
     for k in range(1, 44):
@@ -189,13 +243,13 @@ def _density_series(linear, quadratic):
 
 
 @functools.cache
-def _chebyshev(count):
+def _chebyshev(count: int) -> list[float]:
     """The zeros of the Chebyshev polynomial of degree `count` moved to (0, 1), both ends first and the middle last."""
     nodes = [(1 - _cosine(math.pi * (2 * i + 1) / (2 * count))) / 2 for i in range(count)]
     return sorted(nodes, key=lambda x: -abs(x - 0.5))
 
 
-def _cosine(x):
+def _cosine(x: float) -> float:
     term = total = 1.0
     for n in range(1, 40, 2):
         term *= -x * x / (n * (n + 1))
@@ -203,7 +257,7 @@ def _cosine(x):
     return total
 
 
-def _interpolate(nodes, values):
+def _interpolate(nodes: Sequence[float], values: Sequence[float]) -> list[float]:
     """Coefficients, lowest power first, of the polynomial through the values: Newton's divided differences."""
     differences = list(values)
     for order in range(1, len(nodes)):
@@ -217,7 +271,7 @@ def _interpolate(nodes, values):
     return coefficients
 
 
-def _rescale(coefficients, unit):
+def _rescale(coefficients: Sequence[float], unit: float) -> list[float]:
     scaled, power = [], 1.0
     for c in coefficients:
         scaled.append(c * power)
@@ -225,7 +279,7 @@ def _rescale(coefficients, unit):
     return scaled
 
 
-def _value(coefficients, x):
+def _value(coefficients: Sequence[float], x: float) -> float:
     total = 0.0
     for c in reversed(coefficients):
         total = total * x + c
@@ -235,7 +289,8 @@ def _value(coefficients, x):
 # -- mean and std -----------------------------------------------------------------------------------------------------
 
 
-def _moments(mean, std, a, b, bounds, width, span):
+def _moments(mean: float, std: float, a: float, b: float, bounds: tuple[Pair, Pair], width: float,
+             span: float) -> Pair:
     """Gauss-Legendre over the part of the interval that holds all but exp(-72) of its probability.
 
     Away from the mean the offset from the nearer bound is integrated, so that no digits are lost there.
@@ -259,7 +314,7 @@ def _moments(mean, std, a, b, bounds, width, span):
 
 
 @functools.cache
-def _quadrature():
+def _quadrature() -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights on [0, 1]: made at the first plan, not at import."""
     nodes, weights = np.polynomial.legendre.leggauss(16)
     return ((np.arange(PANELS)[:, None] + (nodes + 1) / 2) / PANELS).ravel(), np.tile(weights / 2, PANELS)
@@ -268,7 +323,7 @@ def _quadrature():
 # -- numbers as sums of two -------------------------------------------------------------------------------------------
 
 
-def _affine(mean, z, std):
+def _affine(mean: float, z: float, std: float) -> Pair:
     """mean + z·std as a sum of two floats."""
     offset, lost = product(z, std)
     if not math.isfinite(lost):  # an infinite bound, or a product near the largest float
@@ -280,9 +335,16 @@ def _affine(mean, z, std):
     return total, (mean - (total - back)) + (offset - back) + lost
 
 
-def _split(pair, dtype):
-    """A float64 sum of two as a sum of two numbers of `dtype`."""
+def _split(pair: Pair, dtype: Precision, reach: float = 0.0) -> Pair:
+    """A float64 sum of two as a sum of two numbers of `dtype`.
+
+    The first is a multiple of the last digit of every offset up to `reach`, as `total` in the float32 kernels wants it.
+    """
     total, rest = pair
+    high = total
+    if abs(total) < 2 * reach:
+        last = math.ldexp(1.0, max(math.frexp(1.01 * reach)[1] - 24, -149))
+        high = round(total / last) * last
     with np.errstate(over="ignore", under="ignore"):
-        high = float(dtype(total))
+        high = float(dtype(high))
     return high, (total - high) + rest
