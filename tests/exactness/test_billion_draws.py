@@ -32,9 +32,7 @@ def cut(a, b):
     return fanin.TruncatedNormal(0, 1, a, b), truncated(a, b), laws.truncnorm(a, b)
 
 
-# Fewer bins where float32 is too coarse for 2**16 of them. In a tail [5, 6] they would hold six numbers. One-sided
-# values are made from probabilities in float32, whose steps are up to 1.5 numbers apart: that is within the error that
-# is promised, and in float64 there are enough.
+# Fewer bins where float32 is too coarse for 2**16 of them. In a tail [5, 6] they would hold six numbers.
 LAWS = {
     "uniform": (fanin.Uniform(), (lambda p: p, lambda x: np.clip(x, 0, 1)), laws.uniform(), "float32", 2**16),
     "normal": (fanin.Normal(), (special.ndtri, special.ndtr), laws.norm(), "float32", 2**16),
