@@ -13,9 +13,10 @@ import numpy as np
 from .._errors import FaninTypeError
 from .._kernels.fingerprint import fingerprint
 from .._kernels.samplers import constant, constant_pair
-from . import loops
+from . import loops, tiles
 from .blocks import block_of, is_wide, number_of
 from .compile import align_stack, compile_loop, inline, jit, ready, scratch, scratch_wide, sources
+from .copies import with_globals
 from .sharing import MOST, Pieces, call, compiled_too, prange, share, split, thread_count, use_threads
 from .strides import Target, as_run, target
 
@@ -181,13 +182,23 @@ class _Kernels:
         if number is not None:
             number.__qualname__ = f"number-{label}"
         scope = loops.specialize(block, number, wide, named(inline), named(jit), align_stack=align_stack,
-                                 scratch=scratch_wide if wide else scratch)
+                                 scratch=scratch_wide if wide else scratch, **_tile_functions(wide))
 
         def compiled(function: Callable[..., Any]) -> Any:
             return compile_loop(loops.loop(function, scope, label))
 
         self.run = functools.cache(functools.partial(compiled, loops.fill_run))
         self.strided = functools.cache(functools.partial(compiled, loops.fill_strided))
+
+
+@functools.cache
+def _tile_functions(wide: bool) -> dict[str, Any]:
+    """The functions of tiles.py, compiled once for all samplers."""
+    scope: dict[str, Any] = {"NUMBERS": 2 if wide else 4}
+    for function in tiles.FUNCTIONS:
+        name = f"{function.__name__}-{scope['NUMBERS']}-{sources()}"
+        scope[function.__name__] = compile_loop(with_globals(function, name, **scope))
+    return scope
 
 
 @functools.cache

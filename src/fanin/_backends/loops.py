@@ -12,7 +12,7 @@ import numpy as np
 
 from .._kernels.philox import HALF, philox_pairs
 from .copies import with_globals
-from .tiles import BLOCKS, LANES, choose_tile, count, grow, list_blocks, row_blocks, scatter
+from .tiles import BLOCKS, LANES, choose_tile, count, list_blocks, scatter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,7 +161,8 @@ def specialize(block: Callable[..., Any], number_of: Callable[..., Any] | None, 
     """What loops for one block function find among their globals, with the functions that they call compiled.
 
     `number_of` is None where numbers are made of more than a word. `replaced` has a target's own versions of what are
-    only places here: align_stack and scratch.
+    only places here, align_stack and scratch, and the functions of tiles.py as it compiled them, which no block
+    function is a part of.
     """
     scope: dict[str, Any] = {"block": block, "number_of": number_of, "NUMBERS": 2 if wide else 4, **replaced}
     # in this order: each finds among its globals those that it calls
@@ -171,7 +172,7 @@ def specialize(block: Callable[..., Any], number_of: Callable[..., Any] | None, 
     if number_of is not None:
         scope["fill"] = compile_inline(with_globals(fill_words, "fill_words", **scope))
     # called, not inlined: each holds a copy of the block function, which costs a second to compile for a long one
-    for called in (number, run, fill_listed, row_blocks, count, grow, choose_tile, list_blocks, scatter):
+    for called in (number, run, fill_listed):
         scope[called.__name__] = compile_call(with_globals(called, called.__name__, **scope))
     return scope
 

@@ -122,3 +122,6 @@ def scatter(out: NDArray[Any], places: Places, out_step: int, numbers: NDArray[A
         for j in range(length):
             for row in range(rows):
                 out[places[row] + np.uint64(j * out_step)] = numbers[sources[row] + np.uint64(j)]
+
+
+FUNCTIONS = (row_blocks, count, grow, choose_tile, list_blocks, scatter)  # each before those that call it
