@@ -9,6 +9,10 @@ A range check comes first in most of them. It gives nan outside the domain, and 
 caller's product into the first addition here.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from .device import bits, by_precision, device_function, fma, from_bits, sqrt
@@ -24,7 +28,7 @@ BIAS64 = np.uint64(0x3FF0000000000000 - 0x3FE6A09E667F3BCD)
 
 
 @device_function
-def _split_single(x):
+def _split_single(x: Any) -> Any:
     subnormal = x < np.float32(2.0**-126)
     b = np.uint32(bits(x * np.float32(2.0**25) if subnormal else x) + BIAS32)
     k = np.float32(np.int32(np.uint32(b >> np.uint32(23)))) - (np.float32(152) if subnormal else np.float32(127))
@@ -32,7 +36,7 @@ def _split_single(x):
 
 
 @device_function
-def _split_double(x):
+def _split_double(x: Any) -> Any:
     subnormal = x < np.float64(2.0**-1022)
     b = bits(x * np.float64(2.0**54) if subnormal else x) + BIAS64
     k = np.float64(np.int32(b >> np.uint64(52))) - (np.float64(1077) if subnormal else np.float64(1023))
@@ -40,7 +44,7 @@ def _split_double(x):
 
 
 @by_precision(_split_single, _split_double)
-def split(x):
+def split(x: Any) -> Any:
     """A positive x as (k, m): x = m·2**k with m in [sqrt(1/2), sqrt(2)) and a whole number k, both floats."""
 
 
@@ -49,7 +53,7 @@ def split(x):
     polynomial(np.float64, 0.6666666666666734, 0.39999999999416547, 0.285714287420646, 0.22222198600040902,
                0.1818356316856755, 0.15314075437348468, 0.14795739134266986),  # 1.2e-18
 )
-def atanh_series(z):
+def atanh_series(z: Any) -> Any:
     """R(z) with 2·atanh(s) = 2·s + s·z·R(z), z = s·s."""
 
 
@@ -59,7 +63,7 @@ inverse_ln2 = constants(1.4426950408889634)
 
 
 @device_function
-def _log(k, f, correction):
+def _log(k: Any, f: Any, correction: Any) -> Any:
     """k·ln 2 + log(1 + f) + correction, the last far below the others."""
     _, half, _, two, _, _ = numbers(f)
     ln2_high, ln2_low = ln2(f)
@@ -71,14 +75,14 @@ def _log(k, f, correction):
 
 
 @device_function
-def _log_edges(x, value):
+def _log_edges(x: Any, value: Any) -> Any:
     zero, _, _, _, inf, nan = numbers(x)
     value = value if x < inf else x
     return value if x > zero else (-inf if x == zero else nan)
 
 
 @device_function
-def log(x):
+def log(x: Any) -> Any:
     """The natural logarithm of x >= 0, within 1 ulp; -inf at 0, nan below.
 
     >>> float(log(np.float64(10.0)))
@@ -90,7 +94,7 @@ def log(x):
 
 
 @device_function
-def log1p(x):
+def log1p(x: Any) -> Any:
     """log(1 + x) for x >= -1, within 1 ulp also where x is small; -inf at -1, nan below.
 
     >>> round(float(log1p(np.float64(1e-10))), 24)
@@ -117,7 +121,7 @@ def log1p(x):
                0.00019841269881884637, 2.48015873554156e-05, 2.755724817386264e-06, 2.7557246484812235e-07,
                2.5107744079126903e-08, 2.092344526420617e-09),  # 4.7e-19
 )
-def expm1_series(r):
+def expm1_series(r: Any) -> Any:
     """(e**r - 1 - r)/r² for |r| <= ln(2)/2."""
 
 
@@ -127,22 +131,22 @@ exp_limits = constants(-104.0, -40.0, 89.0, double=(-746.0, -40.0, 710.0))
 
 
 @device_function
-def _power_single(x):
+def _power_single(x: Any) -> Any:
     return from_bits(np.uint32(np.uint32(bits(x) + np.uint32(127)) << np.uint32(23)))
 
 
 @device_function
-def _power_double(x):
+def _power_double(x: Any) -> Any:
     return from_bits((bits(x) + np.uint64(1023)) << np.uint64(52))
 
 
 @by_precision(_power_single, _power_double)
-def power_of_two(t):
+def power_of_two(t: Any) -> Any:
     """2**k for t = k + rounder."""
 
 
 @device_function
-def _reduce_exp(x, low, high):
+def _reduce_exp(x: Any, low: Any, high: Any) -> Any:
     """(k + rounder, e**r - 1) for x = k·ln 2 + r clamped to [low, high]; nan stays nan."""
     x = low if x < low else x
     x = high if x > high else x
@@ -156,7 +160,7 @@ def _reduce_exp(x, low, high):
 
 
 @device_function
-def exp(x):
+def exp(x: Any) -> Any:
     """e**x, within 1.1 ulp; inf above 88.73 (709.79), 0 below -103.98 (-745.14).
 
     >>> round(float(exp(np.float64(1.0))), 14)
@@ -172,7 +176,7 @@ def exp(x):
 
 
 @device_function
-def expm1(x):
+def expm1(x: Any) -> Any:
     """e**x - 1, within 2 ulp also where x is small; inf above 88.73 (709.79).
 
     >>> round(float(expm1(np.float64(1e-10))), 24)
@@ -195,7 +199,7 @@ def expm1(x):
                0.08214588427343242, -0.007370411292825466, 0.0004662106112305265, -2.1687294477960172e-05,
                5.564784991990787e-07),  # 4e-17, all of it the rounding of pi
 )
-def sin_series(y):
+def sin_series(y: Any) -> Any:
     """sin(pi·h)/h for y = h², |h| <= 1/2."""
 
 
@@ -205,7 +209,7 @@ def sin_series(y):
     polynomial(np.float64, 4.0, -3.7392088021786933, 1.2780132969498104, -0.22899788752816927, 0.0253309696818189,
                -0.0019036701650295214, 0.00010351646906449866, -4.133167328406984e-06),  # 1.9e-17
 )
-def cos_series(y):
+def cos_series(y: Any) -> Any:
     """cos(pi·h)/(1/4 - h²) for y = h², |h| <= 1/2."""
 
 
@@ -213,7 +217,7 @@ _quarter = constants(0.25)
 
 
 @device_function
-def sincos_half_turn(h):
+def sincos_half_turn(h: Any) -> Any:
     """(sin(pi·h), cos(pi·h)) for |h| <= 1/2, both within 3 ulp, also near their zeros."""
     (quarter,) = _quarter(h)
     y = h * h
@@ -221,17 +225,17 @@ def sincos_half_turn(h):
 
 
 @device_function
-def _parity_single(x):
+def _parity_single(x: Any) -> Any:
     return from_bits(np.uint32(np.uint32(bits(x) << np.uint32(31)) | np.uint32(0x3F800000)))
 
 
 @device_function
-def _parity_double(x):
+def _parity_double(x: Any) -> Any:
     return from_bits((bits(x) << np.uint64(63)) | np.uint64(0x3FF0000000000000))
 
 
 @by_precision(_parity_single, _parity_double)
-def parity(t):
+def parity(t: Any) -> Any:
     """(-1)**k for t = k + rounder."""
 
 
@@ -239,7 +243,7 @@ sincospi_limit = constants(2.0**22, double=(2.0**51,))
 
 
 @device_function
-def sincospi(x):
+def sincospi(x: Any) -> Any:
     """(sin(pi·x), cos(pi·x)) for |x| < 2**22 (2**51), both within 3 ulp, also near their zeros; nan beyond.
 
     >>> sine, cosine = sincospi(np.float64(1.5))
@@ -266,7 +270,7 @@ def sincospi(x):
     polynomial(np.float64, 3.3871328727963666080, 133.14166789178437745, 1971.5909503065514427, 13731.693765509461125,
                45921.953931549871457, 67265.770927008700853, 33430.575583588128105, 2509.0809287301226727),
 )
-def center_numerator(r):
+def center_numerator(r: Any) -> Any:
     """For |p - 1/2| <= 0.425, in r = 0.425² - (p - 1/2)²."""
 
 
@@ -275,7 +279,7 @@ def center_numerator(r):
     polynomial(np.float64, 1.0, 42.313330701600911252, 687.18700749205790830, 5394.1960214247511077,
                21213.794301586595867, 39307.895800092710610, 28729.085735721942674, 5226.4952788528545610),
 )
-def center_denominator(r):
+def center_denominator(r: Any) -> Any:
     """For |p - 1/2| <= 0.425, in r = 0.425² - (p - 1/2)²."""
 
 
@@ -285,7 +289,7 @@ def center_denominator(r):
                3.64784832476320460504, 1.27045825245236838258, 0.241780725177450611770, 0.0227238449892691845833,
                7.74545014278341407640e-4),
 )
-def tail_numerator(r):
+def tail_numerator(r: Any) -> Any:
     """For sqrt(-log p) up to 5, in r = sqrt(-log p) - 1.6."""
 
 
@@ -294,7 +298,7 @@ def tail_numerator(r):
     polynomial(np.float64, 1.0, 2.05319162663775882187, 1.67638483018380384940, 0.689767334985100004550,
                0.148103976427480074590, 0.0151986665636164571966, 5.47593808499534494600e-4, 1.05075007164441684324e-9),
 )
-def tail_denominator(r):
+def tail_denominator(r: Any) -> Any:
     """For sqrt(-log p) up to 5, in r = sqrt(-log p) - 1.6."""
 
 
@@ -304,7 +308,7 @@ def tail_denominator(r):
                0.296560571828504891230, 0.0265321895265761230930, 0.00124266094738807843860, 2.71155556874348757815e-5,
                2.01033439929228813265e-7),
 )
-def far_tail_numerator(r):
+def far_tail_numerator(r: Any) -> Any:
     """For sqrt(-log p) above 5, in r = sqrt(-log p) - 5."""
 
 
@@ -314,7 +318,7 @@ def far_tail_numerator(r):
                7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7,
                2.04426310338993978564e-15),
 )
-def far_tail_denominator(r):
+def far_tail_denominator(r: Any) -> Any:
     """For sqrt(-log p) above 5, in r = sqrt(-log p) - 5."""
 
 
@@ -322,7 +326,7 @@ _regions = constants(0.425, 0.425**2, 1.6, 5.0)
 
 
 @device_function
-def ndtri(p):
+def ndtri(p: Any) -> Any:
     """The standard normal quantile z with P(Z <= z) = p, to 1e-6 of z (1e-14 in float64); -inf at 0, inf at 1.
 
     >>> round(float(ndtri(np.float64(0.975))), 12)

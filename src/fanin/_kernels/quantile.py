@@ -5,6 +5,10 @@ digits); the errors beside them are those of the exact coefficients. Where a pol
 variable was chosen so that it does not.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from .device import bits, by_precision, device_function, fma, from_bits
@@ -24,17 +28,17 @@ _CENTRE_BOTTOM64 = polynomial(
 
 
 @device_function
-def _centre_single(x):
+def _centre_single(x: Any) -> Any:
     return _CENTRE_TOP32(x) / _CENTRE_BOTTOM32(x)
 
 
 @device_function
-def _centre_double(x):
+def _centre_double(x: Any) -> Any:
     return _CENTRE_TOP64(x) / _CENTRE_BOTTOM64(x)
 
 
 @by_precision(_centre_single, _centre_double)
-def centre_ratio(x):
+def centre_ratio(x: Any) -> Any:
     """Φ⁻¹(1/2 + t)/t for x = 1/4 - t², |t| <= Φ(2.11) - 1/2. Errors 1.6e-7 and 1.9e-15."""
 
 
@@ -47,7 +51,7 @@ _LOG_BOTTOM64 = polynomial(
 
 
 @device_function
-def _log_ratio_double(x):
+def _log_ratio_double(x: Any) -> Any:
     return _LOG_TOP64(x) / _LOG_BOTTOM64(x)
 
 
@@ -56,7 +60,7 @@ def _log_ratio_double(x):
                -0.2855829713289871618, 0.2368983825629699649, -0.2468532597656886297, 0.2216689518032860877),
     _log_ratio_double,
 )
-def log_ratio(x):
+def log_ratio(x: Any) -> Any:
     """-log2(1 + x)/x for |x| <= 1/3. Errors 1.6e-7 and 6e-18."""
 
 
@@ -65,24 +69,24 @@ TWO_THIRDS64, FRACTION64 = np.uint64(0x3FE5555555555556), np.uint64(0x000FFFFFFF
 
 
 @device_function
-def _split_single(x):
+def _split_single(x: Any) -> Any:
     b = np.uint32(bits(x) - TWO_THIRDS32)
     return np.float32(np.int32(b) >> np.int32(23)), from_bits(np.uint32(np.uint32(b & FRACTION32) + TWO_THIRDS32))
 
 
 @device_function
-def _split_double(x):
+def _split_double(x: Any) -> Any:
     b = np.uint64(bits(x) - TWO_THIRDS64)
     return np.float64(np.int32(np.int64(b) >> np.int64(52))), from_bits((b & FRACTION64) + TWO_THIRDS64)
 
 
 @by_precision(_split_single, _split_double)
-def split(x):
+def split(x: Any) -> Any:
     """A normal number x > 0 as (k, m): x = m·2**k with m in [2/3, 4/3) and a whole number k, both floats."""
 
 
 @device_function
-def minus_log2(v, from_one):
+def minus_log2(v: Any, from_one: Any) -> Any:
     """-log2(v) for a probability v, where `from_one` is v - 1 computed without the rounding of v."""
     zero, _, one, _, _, _ = numbers(v)
     k, m = split(v)
@@ -99,7 +103,7 @@ _HALF_BOTTOM64 = polynomial(
 
 
 @device_function
-def _half_ratio_double(x):
+def _half_ratio_double(x: Any) -> Any:
     return _HALF_TOP64(x) / _HALF_BOTTOM64(x)
 
 
@@ -108,7 +112,7 @@ def _half_ratio_double(x):
                -5.562339160349269824, 8.946663343007930013, -8.113617646935870955, 3.595255771341289584),
     _half_ratio_double,
 )
-def half_normal_ratio(x):
+def half_normal_ratio(x: Any) -> Any:
     """z/(ell·x) for P(|Z| > z) = 2**-ell, where x = 1/(1 + sqrt(1 + ell)).
 
     Errors 1.9e-8 (ell <= 34.9) and 1.8e-15 (ell <= 94.4).
@@ -116,7 +120,7 @@ def half_normal_ratio(x):
 
 
 @device_function
-def clamp(value, smallest, largest):
+def clamp(value: Any, smallest: Any, largest: Any) -> Any:
     """The value, or the bound that it lies beyond."""
     value = value if value < largest else largest
     return value if value > smallest else smallest
