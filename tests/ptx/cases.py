@@ -51,6 +51,7 @@ DRAWS: dict[str, tuple[Any, tuple]] = {
     "uniform_inside": (Uniform(), ("float32",)),
     "normal": (Normal(0.1, 0.02), HALF_OR_FULL + COMPLEX),
     "truncated_centre": (TruncatedNormal(0.5, 2.0), HALF_OR_FULL),
+    "truncated_lopsided": (TruncatedNormal(0.5, 2.0, -1.0, 2.0), ("float16", "bfloat16", "float32")),
     "truncated_wide": (TruncatedNormal(0.0, 0.02, -3.5, 4.0), HALF_OR_FULL),
     "truncated_tail": (TruncatedNormal(1.0, 0.5, float("-inf"), -8.0), HALF_OR_FULL),
     "truncated_narrow": (TruncatedNormal(0.0, 1.0, 1.0, 1.1), HALF_OR_FULL),
