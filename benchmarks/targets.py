@@ -26,7 +26,7 @@ def targets(results):
     uniform, normal, cut = "Uniform, float32", "Normal, float32", "TruncatedNormal ±2 std, float32"
     at_least(6, uniform, "≥ 6 × torch", times(uniform, "torch"))
     at_least(0.75, uniform, "≥ 0.75 × MKL's sequential SFMT19937", times(uniform, "mkl"))
-    at_least(0.85, uniform, "≥ 0.85 × the raw words", ratio(one[uniform]["fanin"], one["raw words, uint32"]["fanin"]))
+    at_least(0.95, uniform, "≥ 0.95 × the raw words", ratio(one[uniform]["fanin"], one["raw words, uint32"]["fanin"]))
     if many:
         at_least(1.3, f"{uniform}, all cores", "≥ 1.3 × MKL's sequential SFMT19937", times(uniform, "mkl", many))
     at_least(4, normal, "≥ 4 × torch", times(normal, "torch"))
@@ -34,13 +34,13 @@ def targets(results):
     at_least(100, cut, "≥ 100 × torch", times(cut, "torch"))
     at_least(30, cut, "≥ 30 × JAX", times(cut, "jax"))
     general = "TruncatedNormal [-1, 4] std, float32"
-    at_least(35, general, "≥ 35 × torch", times(general, "torch"))
+    at_least(60, general, "≥ 60 × torch", times(general, "torch"))
     for law in ("Uniform", "Normal", "TruncatedNormal ±2 std"):
         for half in ("bfloat16", "float16"):
             at_least(1, f"{law}, {half}", "≥ 1 × float32", ratio(one[f"{law}, {half}"]["fanin"],
                                                                  one[f"{law}, float32"]["fanin"]))
     for label in (uniform, normal, cut) if many else ():
-        at_least(1.85, label, "two cores ≥ 1.85 × one", ratio(many[label]["fanin"], one[label]["fanin"]))
+        at_least(1.9, label, "two cores ≥ 1.9 × one", ratio(many[label]["fanin"], one[label]["fanin"]))
     sparse = next(label for label in one if label.startswith("Sparse"))
     at_least(0.5, f"{sparse}, G elements/s", "≥ 0.5", one[sparse]["fanin"] / 1e9)
     for row in results["layouts"]:
@@ -78,6 +78,7 @@ def front_page(results, elements):
             times = [row.get(name) and row[name] * 1e3 for name in LIBRARIES]
             rows.append([f"{row['label']}, ms", *times, ratio(row.get("torch"), row["fanin"])])
     for row in results["calls"]:
+        row = {"fanin": row.get("fanin, into a tensor"), **row}  # a module has no numpy arrays
         times = [row.get(name) and row[name] * 1e6 for name in LIBRARIES]
         rows.append([f"{row['label']}, µs", *times, ratio(row.get("torch"), row["fanin"])])
     for label, name in (("first call of Normal, which compiles", "first call in a fresh process, which compiles, s"),
