@@ -52,7 +52,7 @@ SCALAR = {"__future__", "collections", "numpy", "typing"}
 HOST_SIDE = {
     "device.py": {"ctypes", "functools", "llvmlite", "math", "numba", "struct", "threading"},
     "fingerprint.py": {"builtins", "dis", "hashlib", "types"},
-    "literals.py": {"builtins", "types"},
+    "literals.py": {"builtins", "dis", "types"},
     "compiled_types.py": {"functools", "types"},
     "samplers.py": {"types"},
 }

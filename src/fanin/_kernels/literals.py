@@ -9,6 +9,7 @@ it calls.
 from __future__ import annotations
 
 import builtins
+import dis
 import types
 from collections.abc import Callable
 from typing import Any
@@ -86,7 +87,8 @@ class _Rewriter:
         if kind is types.FunctionType and not is_ours(value):
             return self.function(value)
         if kind is types.CodeType:
-            return value.replace(co_consts=tuple(map(self.value, value.co_consts)))
+            code = _with_all_constants(value)
+            return code.replace(co_consts=tuple(map(self.value, code.co_consts)))
         if kind in (tuple, list):
             return kind(map(self.value, value))
         if isinstance(value, tuple) and hasattr(kind, "_make"):  # a namedtuple
@@ -94,3 +96,16 @@ class _Rewriter:
         if kind is dict:
             return {key: self.value(item) for key, item in value.items()}
         return self.change(value)
+
+
+def _with_all_constants(code: types.CodeType) -> types.CodeType:
+    """The code with its small ints among its constants: from Python 3.14 on they are parts of instructions."""
+    load_int, load = dis.opmap.get("LOAD_SMALL_INT"), dis.opmap["LOAD_CONST"]
+    if load_int is None:
+        return code
+    instructions, constants = bytearray(code.co_code), list(code.co_consts)
+    for at in range(0, len(instructions), 2):
+        if instructions[at] == load_int and len(constants) < 256:  # an instruction names one of so many
+            instructions[at:at + 2] = load, len(constants)
+            constants.append(code.co_code[at + 1])
+    return code.replace(co_code=bytes(instructions), co_consts=tuple(constants))
