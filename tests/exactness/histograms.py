@@ -18,7 +18,7 @@ def ends_of_bins(quantile, n, dtype="float32", least=1):
     """
     while True:
         ends = np.unique(quantile(np.arange(1, n) / n).astype(as_dtype(dtype)))
-        if len(ends) == n - 1 and np.diff(_place(ends)).min() >= least:
+        if len(ends) == n - 1 and all(np.diff(_place(ends)) >= least):
             return ends.astype(np.float32)
         n //= 2
 
@@ -54,7 +54,7 @@ class Bins:
         middles = ends.astype(np.float64) if dtype == "float64" else midway_above(ends, dtype)
         self.p = np.diff(np.concatenate([[0.0], cdf(middles), [1.0]]))
         # where to begin looking: cells so fine that a bin or two begin in each
-        self.low, self.per_cell = float(ends[0]), 2**20 / float(ends[-1] - ends[0])
+        self.low, self.per_cell = float(ends[0]), 2**20 / (float(ends[-1] - ends[0]) or 1.0)  # two bins have one end
         cells = self.low + np.arange(2**20 + 1) / self.per_cell
         self.first = np.maximum(np.searchsorted(ends, cells.astype(np.float32)) - 1, 0).astype(np.int32)
         self.counts = np.zeros(len(ends) + 1, np.int64)
