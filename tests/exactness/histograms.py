@@ -2,10 +2,20 @@
 
 import numba
 import numpy as np
+from scipy import special
 
 from fanin._dtypes import as_dtype
 
 CHUNK = 2**22
+
+
+def truncated_law(mean, std, lower, upper):
+    """(quantile, distribution function) of a truncated normal, on arrays, by the smaller tail."""
+    a, b = (lower - mean) / std, (upper - mean) / std
+    sign = 1.0 if a + b < 0 else -1.0
+    near, far = special.ndtr(sign * a), special.ndtr(sign * b)
+    return (lambda p: mean + sign * std * special.ndtri(near + p * (far - near)),
+            lambda x: np.clip((special.ndtr(sign * (x - mean) / std) - near) / (far - near), 0, 1))
 
 
 def ends_of_bins(quantile, n, dtype="float32", least=1):

@@ -10,25 +10,15 @@ from scipy import special
 from scipy import stats as laws
 
 import fanin
-from exactness.histograms import CHUNK, Bins
+from exactness.histograms import CHUNK, Bins, truncated_law
 
 N = 2**30
 KEY = {"seed": 1, "name": "a billion"}
 pytestmark = pytest.mark.slow
 
 
-def truncated(a, b):
-    """(quantile, distribution function) of N(0, 1) between a and b, by the smaller tail."""
-    if a > 0:
-        quantile, cdf = truncated(-b, -a)
-        return lambda p: -quantile(1 - p), lambda z: 1 - cdf(-z)
-    low, high = special.ndtr(a), special.ndtr(b)
-    return (lambda p: special.ndtri(low + p * (high - low)),
-            lambda z: np.clip((special.ndtr(z) - low) / (high - low), 0, 1))
-
-
 def cut(a, b):
-    return fanin.TruncatedNormal(0, 1, a, b), truncated(a, b), laws.truncnorm(a, b)
+    return fanin.TruncatedNormal(0, 1, a, b), truncated_law(0, 1, a, b), laws.truncnorm(a, b)
 
 
 NUMBERS = 64  # of the dtype in a bin, at least

@@ -9,9 +9,8 @@ counts, and large where words are first rounded to a float32's 24 bits: the same
 import numpy as np
 import pytest
 from numba import njit
-from scipy import special
 
-from exactness.histograms import ends_of_bins, midway_above
+from exactness.histograms import ends_of_bins, midway_above, truncated_law
 from fanin._kernels.device import register_cpu
 from fanin._plans.truncation import truncated_normal
 
@@ -29,15 +28,6 @@ LAWS = {
     (0, 1, -2, 2): 2.0, (0, 1, -1, 1): 2.0,  # symmetric: as they always were
 }
 ROUNDED = [(0, 1, 0.5, inf), (0, 1, 0.5, 1.2), (1, 0.5, 1.2, 3)]
-
-
-def law(mean, std, lower, upper):
-    """(distribution function, quantile) by the smaller tail."""
-    a, b = (lower - mean) / std, (upper - mean) / std
-    sign = 1.0 if a + b < 0 else -1.0
-    near, far = special.ndtr(sign * a), special.ndtr(sign * b)
-    return (lambda x: (special.ndtr(sign * (x - mean) / std) - near) / (far - near),
-            lambda p: mean + sign * std * special.ndtri(near + p * (far - near)))
 
 
 def counter(sampler, mask):
@@ -60,7 +50,7 @@ def counter(sampler, mask):
 def excess(case, mask):
     """How far chi-squared of DRAWS draws is from its law, in its standard deviations."""
     mean, std, lower, upper = map(float, case)
-    cdf, quantile = law(mean, std, lower, upper)
+    quantile, cdf = truncated_law(mean, std, lower, upper)
     ends = ends_of_bins(quantile, BINS, least=NUMBERS)
     share = cdf(midway_above(ends, "float32"))
     exact = share * 2.0**32  # words, as real numbers
