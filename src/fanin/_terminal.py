@@ -58,8 +58,8 @@ def progress_bar(check: Callable[[], None]) -> Iterator[Callable[[int, int], Non
 
 
 @contextlib.contextmanager
-def collected_warnings() -> Iterator[list[str]]:
-    """Gives the list that fanin's own warnings go into, a line each; others are shown as ever."""
+def collected_warnings(as_errors: bool = False) -> Iterator[list[str]]:
+    """Gives the list that fanin's own warnings go into, a line each, or raises them; others are shown as ever."""
     remarks: list[str] = []
     show = warnings.showwarning
 
@@ -71,6 +71,7 @@ def collected_warnings() -> Iterator[list[str]]:
             show(message, category, filename, lineno, file, line)
 
     with warnings.catch_warnings():
+        warnings.simplefilter("error" if as_errors else "always", FaninWarning)
         warnings.showwarning = collect
         yield remarks
 
@@ -110,10 +111,10 @@ def interrupts() -> Iterator[Callable[[], None]]:
             signal.signal(number, handler or signal.SIG_DFL)
 
 
-def error_line(error: BaseException) -> str:
-    """What an error says, in one line."""
+def error_lines(error: BaseException) -> list[str]:
+    """What an error says, in one line, and in one each what else is wrong."""
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     else:
         text = str(error) or type(error).__name__
-    return " ".join(text.split())
+    return [" ".join(line.split()) for line in (text, *getattr(error, "__notes__", ()))]

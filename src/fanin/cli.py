@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ._backends import find_devices
-from ._errors import FaninError, FaninTypeError, FaninValueError, one_line
+from ._errors import FaninError, FaninTypeError, FaninValueError, FaninWarning, one_line
 from ._initializers import Registry
 from ._json import parse_json
 from ._seeding import check_seed
-from ._terminal import collected_warnings, error_line, interrupts, print_table, progress_bar
+from ._terminal import collected_warnings, error_lines, interrupts, print_table, progress_bar
 from ._version import __version__
 from .checkpoint import Report, Written, init, read_spec, verify, write_table
 from .checkpoint._format import code_of, floating_dtype, measure
@@ -23,6 +23,7 @@ from .checkpoint._partition import parse_shard, parse_size
 from .checkpoint._spec.tables import table_text
 from .rules import Row
 from .rules._files import rule_sets
+from .rules._warnings import emit
 
 if TYPE_CHECKING:
     from ._types import Dims
@@ -98,6 +99,8 @@ def _parser() -> _Parser:
     files.add_argument("--shard", type=_argument(parse_shard), metavar="I/N", help="write the I-th of N files of about "
                        "the same size, and Hugging Face's index")
     init.add_argument("--dry-run", action="store_true", help="print what each tensor would get and write nothing")
+    init.add_argument("--warnings-as-errors", action="store_true", help="write nothing where there is a warning, such "
+                      "as a rule that decides nothing")
     init.set_defaults(run=_init, refuse=init.error)
 
     table = commands.add_parser("spec", help="print a model as a JSON table, which init takes",
@@ -141,8 +144,10 @@ def _init(args: argparse.Namespace) -> None:
     options = {"seed": args.seed, "dtype": args.dtype, "layout": args.layout, "max_shard_size": args.max_shard_size,
                "shard": args.shard}
     if args.dry_run:
-        _print_job(make_job(spec, args.rules, **options))
+        job = make_job(spec, args.rules, **options)
+        _print_job(job)
         _print_notes(spec.notes)
+        emit(job.warnings)
         return
     _print_notes(spec.notes)
     lines = []
@@ -264,23 +269,24 @@ def _number(value: object) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status 0, 1 (failed) or 130 (interrupted). A usage error exits with 2."""
     args = _parser().parse_args(arguments)
+    strict = getattr(args, "warnings_as_errors", False)
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a tensor's name must not stop a table
-    status, failure, remarks = 0, "", []
+    status, failures, remarks = 0, [], []
     try:
-        with interrupts() as args.check, collected_warnings() as remarks:
+        with interrupts() as args.check, collected_warnings(strict) as remarks:
             args.run(args)
             sys.stdout.flush()
     except KeyboardInterrupt:
-        status, failure = 130, "interrupted"
+        status, failures = 130, ["interrupted"]
     except BrokenPipeError:  # the reader of a table has seen enough; keep the interpreter from flushing the rest
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
-    except (FaninError, OSError, MemoryError) as error:
-        status, failure = 1, f"error: {error_line(error)}"
+    except (FaninError, FaninWarning, OSError, MemoryError) as error:
+        status, failures = 1, [f"error: {line}" for line in error_lines(error)]
     for remark in remarks:
-        if remark not in failure:  # which may say the same
+        if not any(remark in failure for failure in failures):  # which may say the same
             print(f"fanin: warning: {remark}", file=sys.stderr)
-    if failure:
+    for failure in failures:
         print(f"fanin: {failure}", file=sys.stderr)
     return status

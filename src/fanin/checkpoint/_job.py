@@ -10,7 +10,7 @@ from .._checks import choice
 from .._errors import FaninTypeError, FaninValueError, shown
 from .._seeding import STREAM_VERSION, check_seed
 from .._version import __version__
-from ..rules import Parameter, Row, Rules
+from ..rules import Parameter, Row, Rules, Table
 from ._format import bytes_of, code_of, convert, floating_dtype
 from ._index import file_names
 from ._partition import by_count, by_size, check_shard, parse_shard, parse_size
@@ -29,6 +29,7 @@ class Job(NamedTuple):
         seed: every tensor is keyed by it and its own name.
         parts: the rows of each of Hugging Face's files by its name; None: one file has all.
         own: the names of those that this run writes.
+        warnings: what may not be as it was meant, as in a `Table`.
     """
 
     rows: list[Row]
@@ -36,6 +37,7 @@ class Job(NamedTuple):
     seed: int
     parts: dict[str, list[Row]] | None
     own: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def make_job(spec: Any, rules: Any, *, seed: Any = 0, dtype: DType | None = None, layout: str = "torch",
@@ -52,7 +54,8 @@ def make_job(spec: Any, rules: Any, *, seed: Any = 0, dtype: DType | None = None
     written_dtype = None if dtype is None else floating_dtype(dtype)
     size, part = _size(max_shard_size), _shard(shard)
     spec, rules = read_spec(spec), Rules.of(rules)
-    rows = assign(convert(spec.tensors, written_dtype), rules, layout)
+    table = assign(convert(spec.tensors, written_dtype), rules, layout)
+    rows = list(table)
     options = {"dtype": None if written_dtype is None else code_of(written_dtype), "layout": layout}
     metadata = {"format": "pt", **{key: text for key, text in spec.metadata.items() if not key.startswith("fanin.")},
                 "fanin.version": __version__, "fanin.stream_version": str(STREAM_VERSION), "fanin.seed": str(seed),
@@ -61,23 +64,24 @@ def make_job(spec: Any, rules: Any, *, seed: Any = 0, dtype: DType | None = None
     if layers:
         metadata["fanin.layers"] = _compact(layers)
     if size is None and part is None:
-        return Job(rows, metadata, seed, None, ())
+        return Job(rows, metadata, seed, None, (), table.warnings)
     # all tensors of the model, for a file that holds some: rules look at siblings and count layers
     metadata["fanin.model"] = _compact({row.parameter.name: [code_of(row.parameter.dtype), row.parameter.shape]
                                         for row in rows})
     parts = _divide(rows, size, part)
     names = tuple(parts)
-    return Job(rows, metadata, seed, parts, names if part is None else names[part[0] - 1:part[0]])
+    own = names if part is None else names[part[0] - 1:part[0]]
+    return Job(rows, metadata, seed, parts, own, table.warnings)
 
 
-def assign(tensors: Iterable[Parameter], rules: Rules, layout: str = "torch") -> list[Row]:
+def assign(tensors: Iterable[Parameter], rules: Rules, layout: str = "torch") -> Table:
     """A row for each tensor, with everything that can be wrong checked: rules, schemes, shapes, dtypes, ranges."""
     table = rules.assign(tensors, layout)
     for row in table:
         if row.scheme is None:
             raise FaninValueError(f"{row.parameter.name!r} must get values, since a checkpoint has none to keep (got "
                                   f"a tensor that is {row.note})")
-    return list(table)
+    return table
 
 
 def _divide(rows: list[Row], size: int | None, part: tuple[int, int] | None) -> dict[str, list[Row]]:

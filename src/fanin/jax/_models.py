@@ -13,6 +13,7 @@ from .._errors import FaninError, FaninTypeError, FaninValueError
 from .._seeding import check_source, take_key
 from ..rules import Parameter, Row, Rules, Table
 from ..rules._slots import Buffers, Slot, asked, assign_slots
+from ..rules._warnings import emit
 from . import _trees
 from ._arrays import check_dtype, check_processes, draw
 from ._shardings import Shardings
@@ -114,6 +115,7 @@ def init_model(model: Any, rules: Any, *, seed: Seed | None = None, shardings: A
     for row, _ in drawn:
         _check(row.parameter)
     check_processes(seed, [sharding for _, sharding in drawn])
+    emit(table.warnings)
     if dry_run:
         return Initialized(model, table)
     return Initialized(put((row.parameter.name, _draw(row, sharding, source)) for row, sharding in drawn), table)

@@ -12,6 +12,7 @@ from .._errors import FaninTypeError, FaninValueError
 from .._seeding import check_source
 from ..rules import Parameter, Rules, Table
 from ..rules._slots import Buffers, Slot, asked, assign_slots, numpy_dtype
+from ..rules._warnings import emit
 from ._layers import layer_of
 from ._names import places
 
@@ -86,6 +87,7 @@ def init_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = Non
     rules, source, dry_run = Rules.of(rules), check_source(seed), flag("dry_run", dry_run)
     slots = _find_slots(model, buffers)
     table = assign_slots(rules, slots, layout="jax")
+    emit(table.warnings)
     if not dry_run:
         for slot, row in zip(slots, table, strict=True):
             if row.scheme is not None:

@@ -16,6 +16,7 @@ from .._errors import FaninTypeError
 from ._parameter import Parameter
 from ._rules import Rules
 from ._table import Row, Table
+from ._warnings import grouped
 
 
 class Slot(NamedTuple):
@@ -28,6 +29,8 @@ class Slot(NamedTuple):
         left: why rules are not asked about it; empty for a parameter.
         buffer: whether it is left because it is a buffer, which the argument `buffers` may choose.
         persistent: whether checkpoints have it.
+        frozen: whether it is not trained.
+        warning: what its user should know should it be drawn; the same text for many slots becomes one warning.
     """
 
     parameter: Parameter
@@ -36,6 +39,8 @@ class Slot(NamedTuple):
     left: str = ""
     buffer: bool = False
     persistent: bool = True
+    frozen: bool = False
+    warning: str = ""
 
     @property
     def note(self) -> str:
@@ -71,11 +76,10 @@ def asked(slots: Iterable[Slot]) -> list[Parameter]:
 def assign_slots(rules: Rules, slots: list[Slot], layout: str = "torch") -> Table:
     """A row for each slot. Rules see tied names as siblings, and none has to match them."""
     siblings = [slot.parameter for slot in slots if slot.tied and not slot.left]
-    rows = rules._assign(asked(slots), siblings, layout)
-    if len(rows) == len(slots):
-        return Table(rows)
-    assigned = iter(rows)
-    return Table(Row(slot.parameter, note=slot.note) if slot.note else next(assigned) for slot in slots)
+    assigned = iter(rules._assign(asked(slots), siblings, layout))
+    rows = [Row(slot.parameter, note=slot.note) if slot.note else next(assigned) for slot in slots]
+    return Table(rows, grouped((slot.warning, slot.parameter.name) for slot, row in zip(slots, rows)
+                               if slot.warning and row.scheme is not None))
 
 
 def numpy_dtype(name: str, size: int = 1) -> np.dtype[Any]:

@@ -36,10 +36,20 @@ class Row(NamedTuple):
 
 
 class Table(Sequence[Row]):
-    """Rows, one for each parameter; printed as text."""
+    """Rows, one for each parameter; printed as text, with the warnings below.
 
-    def __init__(self, rows: Iterable[Row]) -> None:
+    Attributes:
+        rows: what each parameter gets.
+        warnings: what may not be as it was meant, a line each: rules that decide nothing, random norms.
+    """
+
+    def __init__(self, rows: Iterable[Row], warnings: Iterable[str] = ()) -> None:
         self.rows: tuple[Row, ...] = tuple(rows)
+        self.warnings: tuple[str, ...] = tuple(dict.fromkeys(warnings))
+
+    def with_warnings(self, *texts: str) -> Table:
+        """The same table with more warnings, each once."""
+        return Table(self.rows, (*self.warnings, *texts)) if texts else self
 
     @property
     def drawn(self) -> list[Row]:
@@ -84,8 +94,9 @@ class Table(Sequence[Row]):
     def __str__(self) -> str:
         columns, lines = self.cells()
         widths = [max(map(len, column)) for column in zip(columns, *lines)]
-        return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
-                         for line in [columns, *lines])
+        text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
+                for line in [columns, *lines]]
+        return "\n".join(text + [f"warning: {warning}" for warning in self.warnings])
 
     def __repr__(self) -> str:
         return f"<Table of {len(self)} parameters, {len(self.drawn)} of them drawn>"

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from ..rules import Layer
+from ._starts import start_of
 
 # Where torch makes a class on the fly, a parametrized or sharded Linear stays a Linear.
 _MADE_BY_TORCH = ("torch.nn.utils.parametrize", "torch.distributed.")
@@ -34,7 +35,8 @@ class Layers:
             describe = next((describe for base, describe in _FACTS if issubclass(kind, base)), None)
             self._kinds[kind] = _type_names(kind), describe
         types, describe = self._kinds[kind]
-        return _unknown(module, key, rank, types) if describe is None else Layer(types, **describe(module, key))
+        layer = _unknown(module, key, rank, types) if describe is None else Layer(types, **describe(module, key))
+        return layer if layer.start is not None else layer._replace(start=start_of(kind, key))
 
 
 def _unknown(module: Any, key: str, rank: int, types: tuple[str, ...]) -> Layer:

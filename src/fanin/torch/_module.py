@@ -17,6 +17,7 @@ from .._plans import indexing
 from .._seeding import check_source, take_key
 from ..rules import Parameter, Row, Rules, Table
 from ..rules._slots import Slot, asked, assign_slots
+from ..rules._warnings import emit
 from . import _meta, _parametrized, _sharded
 from ._places import Place, check_module
 from ._slots import find_slots
@@ -112,10 +113,12 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     drawn = [(slot.place, row) for slot, row in zip(slots, table, strict=True) if row.scheme is not None]
     views = _check_tensors(drawn)
     if dry_run:
+        emit(table.warnings)
         return table
     meta = [slot for slot in slots if slot.place.name not in views and slot.place.tensor.is_meta]
     to_draw = {place.name for place, _ in drawn}
     _check_meta(meta, to_draw, target)
+    emit(table.warnings)
     ready = {place.name: _parametrized.prepare(place, row, source, target)
              for place, row in drawn if place.parametrized}
     notes = {}
@@ -145,7 +148,8 @@ def _draw(place: Place, view: Any, row: Row, source: int | Stream) -> None:
 def _with_notes(table: Table, notes: dict[str, str]) -> Table:
     if not notes:
         return table
-    return Table(row._replace(note=notes[name]) if (name := row.parameter.name) in notes else row for row in table)
+    return Table((row._replace(note=notes[name]) if (name := row.parameter.name) in notes else row for row in table),
+                 table.warnings)
 
 
 def _device(device: Any) -> torch.device | None:

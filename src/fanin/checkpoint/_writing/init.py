@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
+from ...rules._warnings import emit
 from .._job import make_job
 from .run import Written, write_job
 
@@ -61,4 +62,5 @@ def init(spec: Any, output: str | os.PathLike[str], rules: Any, *, seed: int = 0
     >>> folder.cleanup()
     """
     job = make_job(spec, rules, seed=seed, dtype=dtype, layout=layout, max_shard_size=max_shard_size, shard=shard)
+    emit(job.warnings)
     return write_job(job, os.fspath(output), progress, report)

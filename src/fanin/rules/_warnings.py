@@ -1,0 +1,37 @@
+"""Warnings about a table: the same text for many parameters is one warning, and each is issued once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+
+from .._errors import FaninWarning, listed
+
+
+def grouped(remarks: Iterable[tuple[str, str]]) -> list[str]:
+    """Of (text, name of a parameter) pairs a warning for each text, with the names after it.
+
+    >>> grouped([("frozen, and drawn", "a"), ("no elements", "b"), ("frozen, and drawn", "c")])
+    ['frozen, and drawn: a, c', 'no elements: b']
+    """
+    names: dict[str, list[str]] = {}
+    for text, name in remarks:
+        names.setdefault(text, []).append(name)
+    return [f"{text}: {listed(each, at_most=3)}" for text, each in names.items()]
+
+
+def emit(texts: Iterable[str], stacklevel: int = 3) -> None:
+    """Issue each as a `FaninWarning` of the caller `stacklevel` calls up; 3 is who called the one that calls this.
+
+    Where a filter makes them errors the first is raised, and the others are its notes.
+    """
+    raised: list[FaninWarning] = []
+    for text in texts:
+        try:
+            warnings.warn(text, FaninWarning, stacklevel=stacklevel)
+        except FaninWarning as error:
+            raised.append(error)
+    if raised:
+        for other in raised[1:]:
+            raised[0].add_note(str(other))
+        raise raised[0]
