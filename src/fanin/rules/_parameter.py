@@ -8,7 +8,7 @@ import numpy as np
 
 from .._checks import finite, flag, integer
 from .._errors import FaninError, FaninTypeError, FaninValueError
-from .._initializers import Initializer, Registry
+from .._initializers import Initializer
 from .._plans.fans import Fans, check_groups, check_layout, compute_fans
 
 
@@ -22,8 +22,8 @@ class Layer(NamedTuple):
         transposed: whether it is a transposed convolution.
         fan_in, fan_out: where no layout tells them, as of an attention's stacked projections.
         padding_idx: the row (along axis 0) that stays zero, as of an embedding.
-        start: what the parameter starts from whatever the weights get: "zeros" for a norm that counts from zero, a
-            scheme for an embedding; None: its name says it (biases zeros, norms ones), or it is a weight.
+        start: the scheme that the parameter starts from by its meaning in the layer, where that leaves no choice: ones
+            for a norm's weight, zeros for one that is applied as 1 + weight.
     """
 
     types: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class Layer(NamedTuple):
     fan_in: float | None = None
     fan_out: float | None = None
     padding_idx: int | None = None
-    start: str | Initializer | None = None
+    start: Initializer | None = None
 
     def fans(self, shape: tuple[int, ...], layout: str = "oi*") -> Fans:
         """The parameter's fans; `layout` where the layer tells none.
@@ -53,9 +53,8 @@ class Layer(NamedTuple):
         {'types': ['Linear'], 'layout': 'oi*'}
         """
         changed = {key: value for key, value in self._asdict().items() if value != self._field_defaults[key]}
-        if isinstance(self.start, Initializer):
-            changed["start"] = self.start.get_config()
-        return changed | ({"types": list(self.types)} if self.types else {})
+        return changed | ({"types": list(self.types)} if self.types else {}) | (
+            {"start": self.start.get_config()} if self.start is not None else {})
 
     @classmethod
     def from_json(cls, table: dict[str, Any]) -> Layer:
@@ -72,8 +71,7 @@ class Layer(NamedTuple):
             "layout": check_layout, "groups": check_groups, "transposed": lambda value: flag("transposed", value),
             "fan_in": lambda value: _positive("fan_in", value),
             "fan_out": lambda value: _positive("fan_out", value),
-            "padding_idx": lambda value: integer("padding_idx", value),
-            "start": lambda value: value if isinstance(value, str) else Registry.get(value),
+            "padding_idx": lambda value: integer("padding_idx", value), "start": Initializer.from_config,
         }
         try:
             return cls(tuple(types), **{key: check(table[key]) for key, check in checks.items()

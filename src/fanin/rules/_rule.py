@@ -9,18 +9,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._checks import choice, flag, integer
+from .._checks import choice, integer
 from .._errors import FaninTypeError, FaninValueError
 from .._initializers import Blocks, Constant, Initializer
 from .._initializers.parameters import signature
 from ._depth import Depths
 from ._expressions import substitute, used_names
 from ._facts import ROLES, Facts, as_data, build
+from ._meanings import start
 from ._parameter import Layer, Parameter
-from ._starts import is_weight, start_of
 from ._table import label
 
-KEYS = ("match", "init", "layer", "weights", "rank", "rank_of", "fans_of", "fans", "padding_idx")
+KEYS = ("match", "init", "layer", "rank", "rank_of", "fans_of", "fans", "padding_idx")
 ARANGE, KEEP, START = "arange", "keep", "start"
 _REFERENCE = re.compile(r"\\(?:([1-9])(?!\d)|g<([A-Za-z_]\w*)>)")  # to a group, in a template of re's
 FROM_NAME, FROM_FANS = {"layer", "layers"}, {"fan_in", "fan_out"}
@@ -36,12 +36,12 @@ class Model(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What names tell of a parameter: the layer and shape of the sibling whose fans count, its depth, its start."""
+    """What names tell of a parameter: the layer and shape of the sibling whose fans count, and its depth."""
 
     layer: Layer | None = None
     shape: tuple[int, ...] | None = None
     depth: tuple[int, int] | None = None  # its layer's number, and how many there are
-    start: Any = None  # what it starts from, where `init` says no more than that
+    start: Initializer | None = None  # what the parameter starts from by its meaning
 
 
 NO_CONTEXT = Context()
@@ -66,7 +66,6 @@ class Rule:
         self.match, self.init = entry["match"], self.entry["init"]
         self.layers, self.ranks = _layers(entry.get("layer")), _ranks(entry.get("rank"))
         self.by_layer = choice("fans", entry.get("fans", "layer"), ("layer", "shape")) == "layer"
-        self.weights = flag("weights", entry.get("weights", False))
         self.padding_idx = None if "padding_idx" not in entry else integer("padding_idx", entry["padding_idx"])
         self.regular = self.match.startswith("re:")
         try:
@@ -82,8 +81,8 @@ class Rule:
             raise FaninValueError(f"an expression may use {', '.join(sorted(FROM_NAME | FROM_FANS | set(variables)))} "
                                   f"(got {unknown[0]!r}): give others in `variables`")
         # found wrong here rather than at the first parameter; with expressions, only a parameter can tell
-        told = self.init in (ARANGE, KEEP, START) or self.names
-        self.scheme: Any = None if told else build(substitute(self.init, {}))
+        by_parameter = self.names or self.init in (ARANGE, KEEP, START)
+        self.scheme: Any = None if by_parameter else build(substitute(self.init, {}))
         if "fans_of" in entry and not self.names and "fan_in" not in _parameters(self.scheme):
             raise FaninValueError("`fans_of` needs an `init` with fans, such as variance_scaling (got "
                                   f"{entry['init']!r})")
@@ -96,7 +95,7 @@ class Rule:
 
     def accepts(self, parameter: Parameter, match: re.Match[str], model: Model) -> bool:
         """Whether the rule, which `is_for` the parameter's kind and matches its name, applies to it."""
-        if self.init == START and start_of(parameter) is None or self.weights and not is_weight(parameter):
+        if self.init == START and start(parameter, model.parameters) is None:
             return False
         if self.ranks is None or "rank_of" not in self.entry:
             return True
@@ -106,7 +105,7 @@ class Rule:
     def context(self, parameter: Parameter, match: re.Match[str], model: Model) -> Context:
         """What the names tell that the choice depends on."""
         if self.init == START:
-            return Context(start=start_of(parameter))
+            return Context(start=start(parameter, model.parameters))
         if "fans_of" not in self.entry and not self.counts_layers:
             return NO_CONTEXT
         sibling = depth = None
@@ -128,25 +127,26 @@ class Rule:
 
         It depends on no more than the parameter's layer, shape and dtype, and what `context` gives.
         """
-        init = context.start or self.init
-        if init == KEEP:
+        if self.init == KEEP:
             return None, ""
-        if init == ARANGE:
+        if self.init == ARANGE:
             count = _count(parameter)
             return Constant(np.arange(count, dtype=parameter.dtype)), f"arange({count})"
+        if context.start is not None:
+            return context.start, label(context.start)
         layer = parameter.layer or Layer()
         facts = Facts(layer if self.by_layer else Layer(), model.usual)
         if context.shape is not None:
             facts = self._fans_of(context.layer, context.shape, model)
-        chosen = self._build(init, facts, self._variables(parameter, context, model, facts) if self.names else {})
+        chosen = self._build(facts, self._variables(parameter, context, model, facts) if self.names else {})
         row = layer.padding_idx if self.padding_idx is None else self.padding_idx
         return chosen if row is None else _with_zero_row(chosen[0], row, parameter, facts)
 
-    def _build(self, init: Any, facts: Facts, variables: dict[str, float]) -> tuple[Initializer, str]:
+    def _build(self, facts: Facts, variables: dict[str, float]) -> tuple[Initializer, str]:
         """The scheme and its label, one for all parameters of which the same is known."""
-        known = None if init is self.init else init, facts, tuple(variables.items())
+        known = facts, tuple(variables.items())
         if known not in self._built:
-            scheme = build(substitute(init, variables), facts)
+            scheme = build(substitute(self.init, variables), facts)
             self._built[known] = scheme, label(scheme)
         return self._built[known]
 
@@ -162,7 +162,7 @@ class Rule:
     def _own_roles(self, usual: str) -> Layer:
         """The roles of the axes that `init` itself says, as a layer."""
         if usual not in self._roles:
-            scheme, _ = self._build(self.init, Facts(usual=usual), {})
+            scheme, _ = self._build(Facts(usual=usual), {})
             self._roles[usual] = Layer(**{key: getattr(scheme, key) for key in ROLES if key in _parameters(scheme)})
         return self._roles[usual]
 

@@ -38,14 +38,13 @@ class Rules:
 
     - `match`: a glob over the whole name; with the prefix "re:" a regular expression over the whole name.
     - `init`: a name; "profile:name"; {"name": "normal", "std": 0.02}; a config; a scheme; "arange", which is 0, 1, 2, …
-      along the last axis (position ids); "start", what the parameter starts from whatever the weights get (its layer's
-      own, biases zeros, norms ones: the rule is only for parameters of which that is known); or "keep", which leaves
-      the parameter as it is. Any number in it may be an
-      expression, "=0.02/sqrt(2*layers)", in which `layers` is the depth of the parameter's stack, `layer` its own place
-      there from 0 (both told from the names: the first number between dots, or the group `(?P<layer>\\d+)` of a regular
+      along the last axis (position ids); "start", what the parameter starts from by its meaning in the layer (a norm's
+      weight from ones, or from zeros where it is applied as 1 + weight), and only where the layer leaves no choice;
+      or "keep", which leaves the parameter as it is. Any number in it may be an expression,
+      "=0.02/sqrt(2*layers)", in which `layers` is the depth of the parameter's stack, `layer` its own place there from
+      0 (both told from the names: the first number between dots, or the group `(?P<layer>\\d+)` of a regular
       expression), `fan_in` and `fan_out` the parameter's fans, and others are `variables`.
     - `layer`: only parameters of a layer of this type, "Conv2d", or of one derived from it; a list allows several.
-    - `weights`: true: only what layers multiply by, with two axes or more; no biases, norms, embeddings.
     - `rank`: only parameters with that many axes; a list allows several.
     - `rank_of`: the axes are counted on a sibling instead; without that sibling the rule does not apply.
     - `fans_of`: fan_in and fan_out are those of a sibling, as for biases drawn with their weight's fans.

@@ -13,7 +13,6 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from ..rules import Layer
-from ._starts import start_of
 
 # Where torch makes a class on the fly, a parametrized or sharded Linear stays a Linear.
 _MADE_BY_TORCH = ("torch.nn.utils.parametrize", "torch.distributed.")
@@ -35,8 +34,7 @@ class Layers:
             describe = next((describe for base, describe in _FACTS if issubclass(kind, base)), None)
             self._kinds[kind] = _type_names(kind), describe
         types, describe = self._kinds[kind]
-        layer = _unknown(module, key, rank, types) if describe is None else Layer(types, **describe(module, key))
-        return layer if layer.start is not None else layer._replace(start=start_of(kind, key))
+        return _unknown(module, key, rank, types) if describe is None else Layer(types, **describe(module, key))
 
 
 def _unknown(module: Any, key: str, rank: int, types: tuple[str, ...]) -> Layer:
