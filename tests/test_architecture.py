@@ -21,6 +21,7 @@ LEVELS = {
     "_terminal": 1,
     "_dtypes": 2,
     "_kernels": 2,
+    "_report": 2,
     "_seeding": 2,
     "_types": 3,
     "_plans": 4,
