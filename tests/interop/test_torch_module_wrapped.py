@@ -168,19 +168,6 @@ def test_a_chain_of_parametrizations():
     assert torch.equal(layer.weight, expected.weight)
 
 
-def test_spectral_norm_divides_the_draw():
-    """The original holds the draw, the table says that the weight is another, and no power iteration runs."""
-    layer = parametrizations.spectral_norm(nn.Linear(6, 6))
-    vectors = [buffer.clone() for buffer in layer.buffers()]
-    table = init_module(layer, {"bias": "zeros", "*": {"name": "normal", "std": 0.5}}, seed=3)
-    plain_layer = nn.Linear(6, 6)
-    init_module(plain_layer, {"bias": "zeros", "*": {"name": "normal", "std": 0.5}}, seed=3)
-    assert torch.equal(layer.parametrizations.weight.original, plain_layer.weight)
-    assert all(map(torch.equal, vectors, layer.buffers()))
-    assert layer.parametrizations.weight.training
-    assert "through SpectralNorm, whose values differ" in {row.parameter.name: row for row in table}["weight"].note
-
-
 def test_a_parametrized_weights_memory_is_watched():
     """Autograd sees the change of an original."""
     layer = parametrizations.weight_norm(nn.Linear(6, 6))

@@ -47,7 +47,7 @@ def materialize(module: torch.nn.Module, located: list[Place], device: torch.dev
     for place in located:
         if place.tensor.is_meta:
             groups.setdefault(id(place.tensor), []).append(place)
-    buffers = [_Buffer(group, device) for group in groups.values() if group[0].buffer and not group[0].parametrized]
+    buffers = [_Buffer(group, device) for group in groups.values() if group[0].buffer and not group[0].computed]
     try:
         wanted = [buffer for buffer in buffers if not drawn & {place.name for place in buffer.places}]
         with torch.device(device), torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):

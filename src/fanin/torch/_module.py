@@ -120,14 +120,14 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     _check_meta(meta, to_draw, target)
     emit(table.warnings)
     ready = {place.name: _parametrized.prepare(place, row, source, target)
-             for place, row in drawn if place.parametrized}
-    notes = {}
+             for place, row in drawn if place.computed}
+    notes = _parametrized.notes(slots, ready)
     if meta and target is not None:
-        notes = _leave_meta(module, slots, to_draw, target, source)
+        notes |= _leave_meta(module, slots, to_draw | set(notes), target, source)
         views.clear()  # the module's tensors may be other ones now
     for place, row in drawn:
-        if place.parametrized:
-            notes[place.name] = _parametrized.write(place, *ready.pop(place.name))
+        if place.computed:
+            _parametrized.write(place.computed, ready.pop(place.name)[0])
         else:
             _draw(place, views.get(place.name), row, source)
     return _with_notes(table, notes)
@@ -176,8 +176,8 @@ def _check_tensors(drawn: list[tuple[Place, Row]]) -> dict[str, Any]:
     for place, _ in drawn:
         tensor = place.tensor
         try:
-            if place.parametrized:
-                _parametrized.check(place)
+            if place.computed:
+                _parametrized.check(place.computed)
             elif _sharded.is_sharded(tensor):
                 _sharded.check(tensor)
             elif not tensor.is_meta:
@@ -199,7 +199,7 @@ def _check_meta(meta: list[Slot], to_draw: set[str], device: torch.device | None
                                   "table alone")
         return
     empty = [slot.place.name for slot in meta if slot.place.name not in to_draw
-             and not slot.tied and (not slot.buffer or slot.place.parametrized)]
+             and not slot.tied and (not slot.buffer or slot.place.computed)]
     if empty:
         raise FaninValueError(f"`rules` must give a value to each parameter on the meta device (none for "
                               f"{listed(empty)}): what is left as it is would be whatever the memory holds")

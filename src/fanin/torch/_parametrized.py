@@ -1,71 +1,97 @@
-"""Parametrized weights: a draw goes back through `right_inverse`, as a weight does when it is parametrized.
+"""Drawing into computed weights: a draw goes back to what they are computed from, as a weight does when it gets there.
 
-So it makes no difference whether a layer is initialized or parametrized first. Where the weight that comes out is not
-the drawn one (weight_norm: the last bits; spectral_norm: divided by its norm) a note says so.
+So it makes no difference whether a layer is initialized first, or first parametrized, normalized or pruned. Where the
+weight that comes out is not the drawn one (weight_norm: the last bits; spectral_norm: divided by its norm) a note says
+so; where it isn't finite, nothing is written.
 """
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import torch
 
 from .._errors import FaninError, FaninTypeError, FaninValueError
+from .._initializers import Normal
 from .._seeding import Stream
 from ..rules import Row
-from ._places import Place, evaluate
+from ..rules._slots import Slot
+from ._computed import Computed, Tensors
+from ._places import Place
 from ._sharded import is_sharded
 
 
-def originals(place: Place) -> list[torch.Tensor]:
-    """The tensors that a parametrized one is computed from."""
-    chain: Any = place.parametrizations
-    return [chain.original] if chain.is_tensor else [getattr(chain, f"original{i}") for i in range(chain.ntensors)]
-
-
-def check(place: Place) -> None:
+def check(how: Computed) -> None:
     """Refuse what `prepare` could not draw into."""
-    if any(map(is_sharded, originals(place))):
+    if any(map(is_sharded, how.registered().values())):
         raise FaninTypeError("a parametrized tensor must not be sharded: initialize it before it is sharded")
 
 
-def prepare(place: Place, row: Row, source: int | Stream, device: torch.device | None
-            ) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """(what is drawn, what its originals become), on `device` if they are on meta. Nothing of the module is written."""
-    kept, spec = originals(place), place.spec()
-    value = torch.empty(spec.shape, dtype=spec.dtype, device=device if kept[0].is_meta else kept[0].device)
+def prepare(place: Place, row: Row, source: int | Stream, device: torch.device | None) -> tuple[Tensors, str]:
+    """What the tensors become that it is computed from, and the note for the table. Nothing of the module is written.
+
+    They are on `device` if the module's are on meta.
+    """
+    how: Any = place.computed
+    registered, spec, name = how.registered(), place.spec(), row.parameter.name
+    kept = {key: registered[key] for key in (*how.originals, *how.state)}
+    target = device if place.tensor.is_meta else place.tensor.device
+
+    def normal(use: str, shape: tuple[int, ...]) -> torch.Tensor:
+        out = torch.empty(shape, dtype=spec.dtype, device=target)
+        Normal()(shape, seed=source, name=name + use, out=out)
+        return out
+
+    value = torch.empty(spec.shape, dtype=spec.dtype, device=target)
     scheme: Any = row.scheme
-    scheme(row.parameter.shape, seed=source, name=row.parameter.name, out=value)
-    new: Any = value
-    names = ", ".join(type(each).__name__ for each in place.parametrizations)
+    scheme(row.parameter.shape, seed=source, name=name, out=value)
     try:
         with torch.no_grad():
-            for each in reversed(place.parametrizations):
-                if hasattr(each, "right_inverse"):
-                    with contextlib.suppress(NotImplementedError):  # then torch, too, takes it for the identity
-                        new = each.right_inverse(new)
-        new = [new] if isinstance(new, torch.Tensor) else list(new)
+            new = how.invert(value, normal)
     except Exception as error:
         if isinstance(error, FaninError):
             raise
-        raise FaninValueError(f"{place.name!r}: the parametrization {names} must take the values of {row.label} (got "
+        raise FaninValueError(f"{name!r}: the parametrization {how.kinds} must take the values of {row.label} (got "
                               f"{type(error).__name__}: {error})") from None
-    made, wanted = [[(tuple(each.shape), each.dtype) for each in tensors] for tensors in (new, kept)]
+    made, wanted = [[(tuple(each.shape), each.dtype) for each in tensors] for tensors in (new, kept.values())]
     if made != wanted or any(each.is_meta for each in new):
-        raise FaninValueError(f"{place.name!r}: the parametrization {names} must take values back to {wanted} (got "
+        raise FaninValueError(f"{name!r}: the parametrization {how.kinds} must take values back to {wanted} (got "
                               f"{made}): give it a `right_inverse`")
-    return value, [each.clone() if each is value else each for each in new]
+    tensors = dict(zip(kept, new, strict=True))
+    return tensors, f"through {how.kinds}{_difference(how, registered | tensors, value, row)}"
 
 
-def write(place: Place, value: torch.Tensor, new: list[torch.Tensor]) -> str:
-    """Put the originals in place; the note for the table."""
-    chain = place.parametrizations
+def _difference(how: Computed, tensors: Tensors, value: torch.Tensor, row: Row) -> str:
+    """How far the weight that is made of these is from the draw. FaninValueError: it isn't finite."""
+    if any(each.is_meta for each in tensors.values()):
+        return ""  # some tensor of the parametrization's own gets its values later
     with torch.no_grad():
-        for tensor, values in zip(originals(place), new, strict=True):
-            tensor.copy_(values)
-    effective = evaluate(chain)
-    note = f"through {', '.join(type(each).__name__.lstrip('_') for each in chain)}"
+        effective = how.compute(tensors)
+    if not bool(torch.isfinite(effective).all()):
+        raise FaninValueError(f"{row.parameter.name!r}: {how.kinds} must make finite weights of the values of "
+                              f"{row.label} (it makes NaN or infinity): give it a rule with values that it can take, "
+                              "such as normal")
     if torch.equal(effective, value):
-        return note
-    return f"{note}, whose values differ from the draw by up to {float((effective - value).abs().max()):.2g}"
+        return ""
+    return f", whose values differ from the draw by up to {float((effective - value).abs().max()):.2g}"
+
+
+def notes(slots: list[Slot], ready: dict[str, tuple[Tensors, str]]) -> dict[str, str]:
+    """The table's notes of computed weights, of which `prepare` made `ready`, and of the buffers that follow them."""
+    found = {name: note for name, (_, note) in ready.items()}
+    followed = {}
+    for slot in slots:
+        if slot.place.name in ready:
+            registered = slot.place.computed.registered()
+            followed |= {id(registered[key]): slot.place.name for key in slot.place.computed.state}
+    return found | {slot.place.name: f"buffer, computed from {followed[id(slot.place.tensor)]}" for slot in slots
+                    if slot.buffer and id(slot.place.tensor) in followed}
+
+
+def write(how: Computed, new: Tensors) -> None:
+    """Put the tensors in place."""
+    registered = how.registered()
+    with torch.no_grad():
+        for key, values in new.items():
+            registered[key].copy_(values)
+    how.settle()

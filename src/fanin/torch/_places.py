@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 from .._errors import FaninTypeError, FaninValueError, listed
+from ._computed import Computed, Hooked, computed_tensors, is_parametrized
+from ._forms import check_form
 
 # Wrappers that hold the module they wrap under a name of their own: (where the type is defined, it, that name). An
 # object can be an instance only if its type is loaded already.
@@ -23,53 +24,34 @@ _WRAPPERS = [
 
 
 class Place(NamedTuple):
-    """One tensor of a module tree: what is registered under `key` in `owner`, and its canonical name."""
+    """One tensor of a module tree: what is registered, or computed, under `key` in `owner`, and its canonical name."""
 
     name: str
     owner: nn.Module
     key: str
     buffer: bool = False
     persistent: bool = True
-    parametrized: bool = False
+    computed: Computed | None = None
 
     @property
     def tensor(self) -> torch.Tensor:
-        """The tensor that is there now; of a parametrized one the (first) original that it is computed from."""
-        if self.parametrized:
-            originals: Any = self.parametrizations
-            return originals.original if originals.is_tensor else originals.original0
-        return (self.owner._buffers if self.buffer else self.owner._parameters)[self.key]
-
-    @property
-    def parametrizations(self) -> parametrize.ParametrizationList:
-        """What a parametrized tensor is computed through, and from."""
-        return self.owner.parametrizations[self.key]
+        """The tensor that is there now; of a computed one the (first) original that it is computed from."""
+        if self.computed is not None:
+            return next(iter(self.computed.registered().values()))
+        tensor = (self.owner._buffers if self.buffer else self.owner._parameters)[self.key]
+        assert tensor is not None
+        return tensor
 
     def spec(self) -> torch.Tensor:
-        """A tensor of the place's shape and dtype: the registered one, or what the parametrization makes."""
-        if not self.parametrized:
+        """A tensor of the place's shape and dtype: the registered one, or what is computed."""
+        if self.computed is None:
             return self.tensor
-        chain = self.parametrizations
-        tensors = {**dict(chain.named_parameters()), **dict(chain.named_buffers())}
-        try:
-            with torch.no_grad():  # on meta, where nothing is computed
-                return torch.func.functional_call(chain, {
-                    name: tensor.detach().to("meta") for name, tensor in tensors.items()})
-        except (RuntimeError, NotImplementedError):  # it has tensors of its own that are nowhere registered
-            return evaluate(chain)
-
-
-def evaluate(chain: parametrize.ParametrizationList) -> torch.Tensor:
-    """What a parametrization makes of its originals, without a side effect: a spectral norm's iteration stays."""
-    training = [each for each in chain.modules() if each.training]
-    try:
-        for each in training:
-            each.training = False
+        tensors = self.computed.registered()
         with torch.no_grad():
-            return chain()
-    finally:
-        for each in training:
-            each.training = True
+            try:  # on meta, where nothing is computed
+                return self.computed.compute({key: each.detach().to("meta") for key, each in tensors.items()})
+            except (RuntimeError, NotImplementedError):  # it has tensors of its own that are nowhere registered
+                return self.computed.compute(tensors)
 
 
 def modules(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
@@ -93,11 +75,6 @@ def _modules(module: nn.Module, prefix: str, wrappers: list[tuple[type, str]]) -
             yield from _modules(child, f"{prefix}{key}.", wrappers)
 
 
-def is_parametrized(module: nn.Module) -> bool:
-    """As torch's own, which takes ten times as long to say no."""
-    return "parametrizations" in module._modules and bool(parametrize.is_parametrized(module))
-
-
 def check_module(module: Any) -> None:
     """FaninTypeError for what is no module."""
     if not isinstance(module, nn.Module):
@@ -108,17 +85,19 @@ def places(module: nn.Module, prefix: str = "") -> list[Place]:
     """Each parameter and buffer at each of its places, in module order.
 
     Raises:
-        FaninTypeError: not a module. FaninValueError: a parameter has no shape yet.
+        FaninTypeError: not a module, or one in a form without layers. FaninValueError: a parameter has no shape yet.
     """
     check_module(module)
+    check_form(module)
     located = []
     for path, owner in modules(module, prefix):
-        located += [Place(path + key, owner, key) for key, tensor in owner._parameters.items() if tensor is not None]
+        computed = dict(computed_tensors(owner))
+        hidden = {key for each in computed.values() if isinstance(each, Hooked) for key in each.originals}
+        located += [Place(path + key, owner, key) for key, tensor in owner._parameters.items()
+                    if tensor is not None and key not in hidden]
         located += [Place(path + key, owner, key, True, key not in owner._non_persistent_buffers_set)
-                  for key, tensor in owner._buffers.items() if tensor is not None]
-        if is_parametrized(owner):
-            located += [Place(path + key, owner, key, not chain._parameters, parametrized=True)
-                      for key, chain in owner.parametrizations.items()]
+                    for key, tensor in owner._buffers.items() if tensor is not None]
+        located += [Place(path + key, owner, key, each.buffer, computed=each) for key, each in computed.items()]
     lazy = [place.name for place in located if nn.parameter.is_lazy(place.tensor)]
     if lazy:
         raise FaninValueError(f"`module` must know its shapes (got uninitialized {listed(lazy)}): run a batch "

@@ -54,7 +54,7 @@ def _groups(located: list[Place]) -> Iterator[list[str]]:
 def _identity(place: Place) -> Hashable:
     """Equal for places that hold one tensor, or several in exactly the same memory."""
     tensor = place.tensor
-    if place.parametrized or tensor.is_meta or is_sharded(tensor) or not tensor.numel() or not _has_memory(tensor):
+    if place.computed or tensor.is_meta or is_sharded(tensor) or not tensor.numel() or not _has_memory(tensor):
         return id(tensor)
     return tensor.device, tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride()
 
