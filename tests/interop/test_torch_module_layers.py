@@ -112,3 +112,52 @@ def test_orthogonal_blocks_of_in_proj():
                         {"match": "*", "init": "zeros"}], seed=0)
     for block in layer.in_proj_weight.detach().chunk(3):
         np.testing.assert_allclose(block @ block.T, np.eye(16), atol=1e-5)
+
+
+class HeadFirst(nn.Module):
+    """The head is registered before the embedding that it is tied to."""
+
+    def __init__(self, tied=True):
+        super().__init__()
+        self.head = nn.Linear(6, 20, bias=False)
+        self.embedding = nn.Embedding(20, 6, padding_idx=3)
+        if tied:
+            self.head.weight = self.embedding.weight
+
+
+class Aliased(nn.Module):
+    """Holds the weight of a transposed convolution, too."""
+
+    def __init__(self):
+        super().__init__()
+        up = nn.ConvTranspose2d(6, 8, 4, groups=2, bias=False)
+        self.weight = up.weight
+        self.up = up
+
+
+def test_what_any_place_of_a_tie_knows_counts():
+    """A tied embedding keeps its padding row, and an aliased convolution its fans, whichever place comes first."""
+    net = HeadFirst()
+    table = init_module(net, {"*": "he_normal"}, seed=4)
+    expected = fanin.Registry.get("he_normal")((20, 6), seed=4, name="head.weight")
+    expected[3] = 0
+    assert np.array_equal(net.head.weight.detach().numpy(), expected)
+    assert table[0].parameter.layer.types == ("Linear", "Embedding")
+    assert table[1].note == "tied to head.weight"
+
+    (held,) = parameters(Aliased())
+    assert held.name == "weight"
+    assert held.fans() == parameters(nn.ConvTranspose2d(6, 8, 4, groups=2, bias=False))[0].fans()
+    assert held.layer.types[0] == "Aliased"
+    assert "ConvTranspose2d" in held.layer.types
+
+
+def test_a_layers_rule_finds_a_tie_at_any_place():
+    """A rule for embeddings draws a tied one, registered under the head's name or not."""
+    rules = [{"match": "*", "layer": "Embedding", "init": "ones"}, {"match": "*", "init": "zeros"}]
+    net = HeadFirst()
+    init_module(net, rules)
+    assert net.head.weight.sum() == 19 * 6
+    net = HeadFirst(tied=False)
+    init_module(net, rules)
+    assert not net.head.weight.any()

@@ -9,7 +9,7 @@ import jax
 from flax import nnx
 
 from .._errors import FaninTypeError
-from ..rules._slots import Slot
+from ..rules._slots import Slot, with_ties
 from ._layers import layer_of
 from ._slots import Arrays, is_array, slot_of
 
@@ -49,7 +49,7 @@ def find_slots(model: Any) -> tuple[list[Slot], Callable[[Arrays], Any]]:
             _set(variables[name], array)
         return model
 
-    return slots, put
+    return with_ties(slots), put
 
 
 def _walk(node: Any, path: tuple[Any, ...], owner: Any, above: list[Any]) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:

@@ -11,7 +11,7 @@ from .._checks import flag
 from .._errors import FaninTypeError, FaninValueError
 from .._seeding import check_source
 from ..rules import Parameter, Rules, Table
-from ..rules._slots import Buffers, Slot, asked, assign_slots, numpy_dtype
+from ..rules._slots import Buffers, Slot, asked, assign_slots, numpy_dtype, with_ties
 from ..rules._warnings import emit
 from ._layers import layer_of
 from ._names import places
@@ -110,4 +110,4 @@ def _find_slots(model: Any, buffers: Any) -> list[Slot]:
         parameter = Parameter(place.name, shape, numpy_dtype(keras.backend.standardize_dtype(place.variable.dtype)),
                               layer_of(place.owner, place.variable.name, shape))
         slots.append(Slot(parameter, place, place.tied, "buffer, left as it is" if place.buffer else "", place.buffer))
-    return chosen.choose(slots)
+    return with_ties(chosen.choose(slots))

@@ -46,6 +46,19 @@ class Layer(NamedTuple):
         fans = compute_fans(shape, self.layout or layout, self.groups, self.transposed)
         return Fans(self.fan_in or fans.fan_in, self.fan_out or fans.fan_out)
 
+    def completed(self, other: Layer) -> Layer:
+        """What this layer and another one say of a parameter that both hold; this one's word where both say something.
+
+        >>> Layer(("Linear",), "oi*").completed(Layer(("Embedding",), "oi*", padding_idx=0))
+        Layer(types=('Linear', 'Embedding'), layout='oi*', ..., padding_idx=0, start=None)
+        """
+        if self == other:
+            return self
+        axes = other if self.layout is None else self
+        return axes._replace(types=tuple(dict.fromkeys(self.types + other.types)),
+                             padding_idx=other.padding_idx if self.padding_idx is None else self.padding_idx,
+                             start=other.start if self.start is None else self.start)
+
     def to_json(self) -> dict[str, Any]:
         """The fields that say something, for a JSON table.
 

@@ -6,6 +6,7 @@ An adapter finds the tensors of a model, as `Slot`s, and writes what the rows of
 from __future__ import annotations
 
 import fnmatch
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from .._dtypes import as_dtype
 from .._errors import FaninTypeError
-from ._parameter import Parameter
+from ._parameter import Layer, Parameter
 from ._rules import Rules
 from ._table import Row, Table
 from ._warnings import grouped
@@ -66,6 +67,20 @@ class Buffers:
     def _has(self, slot: Slot) -> bool:
         return self._persistent and slot.persistent or any(fnmatch.fnmatchcase(slot.parameter.name, glob)
                                                            for glob in self._globs)
+
+
+def with_ties(slots: list[Slot]) -> list[Slot]:
+    """The slots, each with what all the places know that hold its tensor: an embedding's padding row, the axes."""
+    known: dict[str, list[Layer]] = {}
+    for slot in slots:
+        if slot.tied and slot.parameter.layer:
+            known.setdefault(slot.tied, []).append(slot.parameter.layer)
+    return [_completed(slot, known[slot.parameter.name]) if slot.parameter.name in known else slot for slot in slots]
+
+
+def _completed(slot: Slot, others: list[Layer]) -> Slot:
+    layer = functools.reduce(Layer.completed, others, slot.parameter.layer or Layer())
+    return slot._replace(parameter=slot.parameter._replace(layer=layer))
 
 
 def asked(slots: Iterable[Slot]) -> list[Parameter]:

@@ -10,7 +10,7 @@ import torch
 
 from .._errors import FaninTypeError
 from ..rules import Parameter
-from ..rules._slots import Buffers, Slot, numpy_dtype
+from ..rules._slots import Buffers, Slot, numpy_dtype, with_ties
 from ._layers import Layers
 from ._places import places
 from ._ties import aliases
@@ -30,7 +30,7 @@ def find_slots(module: Any, buffers: Any, prefix: str) -> list[Slot]:
                               layers.find(place.owner, place.key, spec.ndim))
         slots.append(Slot(parameter, place, tied.get(place.name, ""), "buffer, left as it is" if place.buffer else "",
                           place.buffer, place.persistent))
-    return chosen.choose(slots)
+    return with_ties(chosen.choose(slots))
 
 
 @functools.cache
