@@ -79,7 +79,7 @@ def test_type_names():
 
     first = parameters(Mine(2, 4, 3))[0].layer
     assert first == parameters(nn.Conv2d(2, 4, 3))[0].layer._replace(types=("Mine", "Conv2d", "_ConvNd"))
-    assert parameters(nn.LayerNorm(4))[0].layer == fanin.rules.Layer(("LayerNorm",))
+    assert parameters(nn.LayerNorm(4))[0].layer == fanin.rules.Layer(("LayerNorm",), start=fanin.Constant(1.0))
     table = init_module(nn.Sequential(Mine(2, 4, 3), nn.Linear(3, 4)), [
         {"match": "*.weight", "layer": "Conv2d", "init": "ones"}, {"match": "*", "init": "zeros"}], dry_run=True)
     assert [row.label for row in table][::2] == ["Constant(value=1.0)", "Constant(value=0.0)"]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .._initializers import Constant
 from ..rules import Layer
 
 _BASES = {"Module", "Pytree", "Object"}  # of each layer
@@ -22,6 +23,8 @@ def layer_of(owner: Any, field: str, shape: tuple[int, ...]) -> Layer:
     known = next((_KNOWN[key] for key in keys if key in _KNOWN), None)
     if known is None:
         return Layer(types)
+    if known is _norm:
+        return Layer(types, start=_NORM.get(field))
     fields, groups = known(owner)
     if field not in fields:
         return Layer(types)
@@ -91,10 +94,18 @@ def _equinox_cell(gates: int) -> Callable[[Any], _Described]:
                           "weight_hh": ("oi", (gates * cell.hidden_size, cell.hidden_size))}, 1)
 
 
+def _norm(layer: Any) -> _Described:
+    return {}, 1  # its parameters have no fans, but a start
+
+
+_NORM = {"scale": Constant(1.0), "weight": Constant(1.0), "bias": Constant(0.0),  # flax says scale, equinox weight
+         "mean": Constant(0.0), "var": Constant(1.0)}  # flax' running statistics
 _KNOWN: dict[tuple[str, str], Callable[[Any], _Described]] = {
     ("flax", "Linear"): _linear, ("flax", "LinearGeneral"): _linear_general, ("flax", "Einsum"): _einsum,
     ("flax", "Conv"): _flax_conv, ("flax", "ConvTranspose"): _flax_conv, ("flax", "Embed"): _embed,
     ("equinox", "Linear"): _equinox_linear, ("equinox", "Conv"): _equinox_conv,
     ("equinox", "ConvTranspose"): _equinox_conv, ("equinox", "Embedding"): _equinox_embedding,
     ("equinox", "GRUCell"): _equinox_cell(3), ("equinox", "LSTMCell"): _equinox_cell(4),
+    **{(library, norm): _norm for library in ("flax", "equinox")
+       for norm in ("LayerNorm", "RMSNorm", "GroupNorm", "BatchNorm", "InstanceNorm")},
 }

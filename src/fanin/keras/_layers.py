@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from .._initializers import Constant
 from ..rules import Layer
 
 
@@ -74,6 +75,13 @@ def _torch_module(owner: Any, name: str, shape: tuple[int, ...]) -> dict[str, An
     return {"layout": "oi*"} if len(shape) > 1 else {}
 
 
+def _norm(owner: Any, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
+    return {"start": _NORM.get(name)}
+
+
+_NORM = {"gamma": Constant(1.0), "scale": Constant(1.0), "beta": Constant(0.0),
+         "moving_mean": Constant(0.0), "moving_variance": Constant(1.0)}
+
 # By the names of Keras' own classes, not all of which it exports.
 _FACTS = {
     "Dense": _dense,
@@ -87,5 +95,9 @@ _FACTS = {
     "LSTMCell": _recurrent,
     "GRUCell": _recurrent,
     "ConvLSTMCell": _conv_recurrent,
+    "BatchNormalization": _norm,
+    "LayerNormalization": _norm,
+    "GroupNormalization": _norm,
+    "RMSNormalization": _norm,
     "TorchModuleWrapper": _torch_module,
 }

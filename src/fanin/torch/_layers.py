@@ -10,9 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.nn.modules.instancenorm import _InstanceNorm
 
+from .._initializers import Constant
 from ..rules import Layer
+from ._norms import ONES, ZEROS, Norms
 
 # Where torch makes a class on the fly, a parametrized or sharded Linear stays a Linear.
 _MADE_BY_TORCH = ("torch.nn.utils.parametrize", "torch.distributed.")
@@ -26,6 +30,7 @@ class Layers:
 
     def __init__(self) -> None:
         self._kinds: dict[type, tuple[tuple[str, ...], _Describe | None]] = {}
+        self._norms = Norms()
 
     def find(self, module: Any, key: str, rank: int) -> Layer:
         """The `Layer` of the parameter (or buffer) `module.<key>`, which has `rank` axes."""
@@ -34,7 +39,10 @@ class Layers:
             describe = next((describe for base, describe in _FACTS if issubclass(kind, base)), None)
             self._kinds[kind] = _type_names(kind), describe
         types, describe = self._kinds[kind]
-        return _unknown(module, key, rank, types) if describe is None else Layer(types, **describe(module, key))
+        layer = _unknown(module, key, rank, types) if describe is None else Layer(types, **describe(module, key))
+        if describe is None or describe is _norm and kind.forward not in _NORMS:
+            layer = layer._replace(start=self._norms.starts(module).get(key, layer.start))
+        return layer
 
 
 def _unknown(module: Any, key: str, rank: int, types: tuple[str, ...]) -> Layer:
@@ -87,6 +95,17 @@ def _recurrent(module: Any, key: str) -> dict[str, Any]:
     return {"layout": "oi*"} if key.startswith("weight_hr") else {}
 
 
+def _norm(module: Any, key: str) -> dict[str, Any]:
+    return {"start": ONES if key in ("weight", "running_var") else ZEROS}
+
+
+def _prelu(module: Any, key: str) -> dict[str, Any]:
+    return {"start": _SLOPE} if key == "weight" else {}
+
+
+_SLOPE = Constant(0.25)
+_NORM_TYPES = (nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, _NormBase)
+_NORMS = {kind.forward for kind in (*_NORM_TYPES, _BatchNorm, _InstanceNorm, nn.SyncBatchNorm)}
 _FACTS: list[tuple[Any, _Describe]] = [
     (nn.Linear, _weight("oi*")),
     (nn.Bilinear, _weight("oii")),
@@ -95,4 +114,6 @@ _FACTS: list[tuple[Any, _Describe]] = [
     ((nn.Embedding, nn.EmbeddingBag), _embedding),
     (nn.MultiheadAttention, _attention),
     ((nn.RNNBase, nn.RNNCellBase), _recurrent),
+    (_NORM_TYPES, _norm),
+    (nn.PReLU, _prelu),
 ]

@@ -1,0 +1,99 @@
+"""What a norm's parameters start from, found by trying the layer out: its weight may be applied as 1 + weight.
+
+No name and no type tells this (Gemma, Qwen3-Next and others count from zero, Llama from one), and a weight on the meta
+device holds no values. So a copy of the layer with parameters of our own is called on a few numbers. Where they are all
+zero, a norm that counts from one gives zeros, and one that counts from zero gives what it normalizes to.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Hashable, Iterator, Mapping
+
+import torch
+from torch import nn
+
+from .._initializers import Constant, Initializer
+
+ZEROS, ONES = Constant(0.0), Constant(1.0)
+_LARGEST = 1 << 20  # elements of a weight: norms have far fewer
+
+
+class Norms:
+    """What norms start from; one that is like another is not tried again."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, dict[str, Initializer]] = {}
+
+    def starts(self, module: nn.Module) -> Mapping[str, Initializer]:
+        """{key of a parameter: what it starts from} of a module that may be a norm; empty where it can't be told."""
+        tensors = [tensor for tensor in module._parameters.values() if tensor is not None]
+        if not tensors or not any("norm" in kind.__name__.lower() for kind in type(module).__mro__) \
+                or any(child is not module and (child._parameters or child._buffers) for child in module.modules()):
+            return {}
+        size = max(tensor.numel() for tensor in tensors)
+        if size > _LARGEST or any(tensor.ndim > 1 for tensor in tensors):
+            return {}
+        shapes = tuple((key, tuple(each.shape)) for key, each in module._parameters.items() if each is not None)
+        settings = tuple((key, value) for key, value in vars(module).items()
+                         if isinstance(value, (bool, int, float, str)))
+        alike = type(module), shapes, settings
+        if alike not in self._known:
+            self._known[alike] = _try(module, dict(shapes), size)
+        return self._known[alike]
+
+
+def _try(module: nn.Module, shapes: dict[str, tuple[int, ...]], size: int) -> dict[str, Initializer]:
+    zeros = {key: torch.zeros(shape, device="cpu") for key, shape in shapes.items()}
+    starts: dict[str, Initializer] = {}
+    for inputs in _inputs(size):
+        at_zeros = _call(module, zeros, inputs)
+        if at_zeros is None:
+            continue
+        counts_from_one = not at_zeros.any()
+        for key, zero in zeros.items():
+            moved = _call(module, zeros | {key: zero + 1 if counts_from_one else zero - 1}, inputs)
+            if moved is None or torch.equal(moved, at_zeros):
+                continue
+            if _alike(moved, at_zeros + 1 if counts_from_one else at_zeros - 1):
+                starts[key] = ZEROS  # it is added
+            elif counts_from_one:
+                starts[key] = ONES
+            elif not moved.any():
+                starts[key] = ZEROS  # its -1 is what a weight's 0 is elsewhere
+        break
+    return starts
+
+
+def _alike(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return torch.allclose(one, other, rtol=1e-2, atol=1e-3)  # some norms compute in bfloat16
+
+
+def _inputs(size: int) -> Iterator[tuple[torch.Tensor, ...]]:
+    """What a norm over `size` channels may take: a batch, with a sequence or a picture, with a gate beside it."""
+    for shape in ((2, size), (2, 3, size), (2, size, 3), (2, size, 3, 3), (2, 3, 3, size)):
+        count = 2 * size if len(shape) == 2 else 2 * size * 3 ** (len(shape) - 2)
+        values = torch.arange(count, device="cpu", dtype=torch.float32).mul(1.7).sin().add(0.1).reshape(shape)
+        yield (values,)
+        yield values, values
+
+
+def _call(module: nn.Module, parameters: dict[str, torch.Tensor], inputs: tuple[torch.Tensor, ...]
+          ) -> torch.Tensor | None:
+    """What a copy of the module makes of the inputs with these parameters; None where it can't. Nothing of it changes.
+
+    `forward` is the class's: hooks, and what others have put in its place, are not called.
+    """
+    trial = copy.copy(module)
+    trial.__dict__ = vars(module) | {
+        "training": False,
+        "_parameters": {key: parameters.get(key) for key in module._parameters},
+        "_buffers": {key: None if buffer is None else torch.zeros(buffer.shape, device="cpu")
+                     for key, buffer in module._buffers.items()}}
+    try:
+        with torch.no_grad(), torch.random.fork_rng([]):
+            made = type(module).forward(trial, *inputs)
+    except Exception:  # another layer than it was taken for: its own code says so in any way
+        return None
+    usable = isinstance(made, torch.Tensor) and made.shape == inputs[0].shape and bool(made.isfinite().all())
+    return made.float() if usable else None

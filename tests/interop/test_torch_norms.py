@@ -1,0 +1,99 @@
+"""What a norm's parameters start from, told by what the layer does with them and not by its name."""
+
+import pytest
+import torch
+from torch import nn
+from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
+from transformers.models.gemma3n.modeling_gemma3n import Gemma3nRMSNorm
+from transformers.models.llama.modeling_llama import LlamaRMSNorm
+from transformers.models.mamba2.modeling_mamba2 import MambaRMSNormGated
+from transformers.models.nemotron.modeling_nemotron import NemotronLayerNorm1P
+from transformers.models.qwen3_next.modeling_qwen3_next import Qwen3NextRMSNorm, Qwen3NextRMSNormGated
+
+from fanin.torch import init_module, parameters
+
+
+class Centred(nn.Module):
+    """A norm that a user wrote, with everything that its kinds differ in."""
+
+    def __init__(self, size, offset, axis=-1):
+        super().__init__()
+        self.norm_weight, self.shift = nn.Parameter(torch.rand(size)), nn.Parameter(torch.rand(size))
+        self.register_buffer("calls", torch.zeros(()))
+        self.offset, self.axis = offset, axis
+
+    def forward(self, x):
+        self.calls += 1
+        x = x * (x * x).mean(self.axis, keepdim=True).rsqrt()
+        return (x.movedim(self.axis, -1) * (self.norm_weight + self.offset) + self.shift).movedim(-1, self.axis)
+
+
+class CentredNorm(Centred):
+    pass
+
+
+def starts(module):
+    return {each.name: each.layer.start and each.layer.start.value for each in parameters(module)}
+
+
+@pytest.mark.parametrize(("make", "weight"), [
+    (lambda: LlamaRMSNorm(16), 1.0), (lambda: Gemma3nRMSNorm(16), 1.0), (lambda: Gemma3RMSNorm(16), 0.0),
+    (lambda: Qwen3NextRMSNorm(16), 0.0), (lambda: Qwen3NextRMSNormGated(16), 1.0),
+    (lambda: MambaRMSNormGated(16, 8), 1.0), (lambda: NemotronLayerNorm1P(16), 0.0),
+    (lambda: nn.LayerNorm((2, 3)), 1.0),
+    (lambda: nn.RMSNorm(16), 1.0), (lambda: nn.GroupNorm(4, 16), 1.0), (lambda: nn.BatchNorm2d(16), 1.0),
+    (lambda: nn.SyncBatchNorm(16), 1.0), (lambda: nn.InstanceNorm1d(16, affine=True), 1.0),
+])
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_a_norms_start(make, weight, device):
+    """The weight starts at what leaves the normalized values as they are, 0 where it is applied as 1 + weight."""
+    with torch.device(device):
+        module = make()
+
+    found = starts(module)
+
+    assert found.pop("weight") == weight
+    assert set(found.values()) <= {0.0}
+
+
+@pytest.mark.parametrize("rules", ["transformer", "torch"])
+def test_sets_give_the_start(rules):
+    """A model of layers that mean different things by their weights: each is the identity on normalized values."""
+    model = nn.Sequential(CentredNorm(8, 1.0), CentredNorm(8, 0.0), CentredNorm(8, 1.0, axis=1), nn.BatchNorm1d(8))
+
+    init_module(model, rules, seed=0)
+
+    assert [layer.norm_weight.tolist() for layer in model[:3]] == [[0.0] * 8, [1.0] * 8, [0.0] * 8]
+    assert not any(layer.shift.any() for layer in model[:3])
+    assert model[3].weight.tolist() == [1.0] * 8
+
+
+def test_trying_a_norm_changes_nothing():
+    """No hook runs, no buffer and no generator moves, and another layer's code is not called at all."""
+    model = nn.ModuleList([CentredNorm(8, 1.0), Centred(8, 1.0)])
+    ran = []
+    for layer in model:
+        layer.register_forward_hook(lambda *_: ran.append(1))
+    before, state = {key: value.clone() for key, value in model.state_dict().items()}, torch.get_rng_state()
+
+    found = starts(model)
+
+    assert found == {"0.norm_weight": 0.0, "0.shift": 0.0, "1.norm_weight": None, "1.shift": None}
+    assert not ran
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+def test_a_norm_that_cannot_be_tried_tells_nothing():
+    """A layer whose code fails, gives no tensor, or does nothing with a parameter has no start."""
+
+    class OddNorm(nn.Module):
+        def __init__(self, made):
+            super().__init__()
+            self.weight, self.made = nn.Parameter(torch.rand(8)), made
+
+        def forward(self, x):
+            return self.made(x)
+
+    for made in (lambda x: x, lambda x: None, lambda x: x / 0, lambda x: x @ x, lambda x: x.sum()):
+        assert starts(OddNorm(made)) == {"weight": None}
