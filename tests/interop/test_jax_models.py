@@ -109,6 +109,21 @@ class Small(nnx.Module):
         self.head.kernel = self.linear.kernel
 
 
+STARTS = [{"match": "*", "init": "start"}, {"match": "*", "init": "keep"}]
+
+
+def test_norms_start():
+    """Norms start from one and zero, batch statistics too where they are asked for, in nnx and equinox."""
+    rngs = nnx.Rngs(0)
+    for norm in (nnx.LayerNorm(8, rngs=rngs), nnx.RMSNorm(8, rngs=rngs), nnx.BatchNorm(8, rngs=rngs),
+                 nnx.GroupNorm(8, 4, rngs=rngs), nnx.InstanceNorm(8, rngs=rngs), eqx.nn.LayerNorm(8),
+                 eqx.nn.RMSNorm(8), eqx.nn.GroupNorm(4, 8), nnx.Linear(8, 8, rngs=rngs)):
+        table = fanin.jax.init_model(norm, STARTS, seed=0, buffers=True, dry_run=True).table
+        found = {row.parameter.name: row.scheme.value for row in table.drawn}
+        assert found == ({} if isinstance(norm, nnx.Linear) else
+                         {row.parameter.name: 0.0 if row.parameter.name in ("bias", "mean") else 1.0 for row in table})
+
+
 def test_nnx_in_place(draws):
     """Every Param gets its rule's draw under its path, tied ones once; the model is the same object, the rest of it
     too."""

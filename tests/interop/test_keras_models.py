@@ -227,6 +227,21 @@ def check_fans_are_those_of_the_layers():
     assert [*attention.values()] == [(8, 8)] * 4
 
 
+def check_norms_start():
+    """Norms start from one and zero, moving averages too where they are asked for."""
+    import keras
+
+    from fanin.keras import init_model
+
+    starts = [{"match": "*", "init": "start"}, {"match": "*", "init": "keep"}]
+    for kind in ("BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization"):
+        model = keras.Sequential([keras.Input((32,)), getattr(keras.layers, kind)()])
+        table = init_model(model, starts, seed=0, buffers=True, dry_run=True)
+        found = {row.parameter.name.rpartition(".")[2]: row.scheme.value for row in table.drawn}
+        assert len(found) == len(table), table
+        assert found == {name: 0.0 if name in ("beta", "moving_mean") else 1.0 for name in found}
+
+
 def check_fans_keep_the_variance():
     """lecun_normal passes unit variance through each kind of layer (2000 outputs or more, within 15 %)."""
     import keras
