@@ -18,6 +18,9 @@ from fanin import FaninError, Initializer, Normal, Registry
 from fanin.rules import Rules
 
 KEY = jax.random.key(0)
+# These rules serve many models; what fanin says about that is tested in tests/rules/test_warnings.py.
+pytestmark = pytest.mark.filterwarnings("ignore::fanin.FaninWarning")
+
 RULES = Rules([("*bias*", "zeros"), ("*.scale", "ones"), {"match": "*", "layer": "LayerNorm", "init": "ones"},
                {"match": "*", "layer": "BatchNorm", "init": "ones"}, ("*", "he_normal")])
 

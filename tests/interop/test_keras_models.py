@@ -11,6 +11,7 @@ import subprocess
 import sys
 import traceback
 import warnings
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -559,6 +560,7 @@ except fanin.FaninImportError as error:
 
 
 if __name__ == "__main__":
+    warnings.simplefilter("ignore", import_module("fanin").FaninWarning)  # the same rules serve many models
     results = {}
     for name, check in CHECKS.items():
         try:

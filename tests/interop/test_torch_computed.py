@@ -11,6 +11,9 @@ from torch.nn.utils import parametrizations, prune
 from fanin import FaninError, FaninTypeError, FaninValueError
 from fanin.torch import init_module, parameters
 
+# These rules serve many models; what fanin says about that is tested in tests/rules/test_warnings.py.
+pytestmark = pytest.mark.filterwarnings("ignore::fanin.FaninWarning")
+
 RULES = {"*bias*": "zeros", "*": {"name": "normal", "std": 0.5}}
 
 

@@ -7,6 +7,9 @@ from torch import nn
 from fanin import FaninRuntimeError, FaninValueError, Rules
 from fanin.torch import init_module, parameters
 
+# These rules serve many models; what fanin says about that is tested in tests/rules/test_warnings.py.
+pytestmark = pytest.mark.filterwarnings("ignore::fanin.FaninWarning")
+
 RULES = {"*.bias": "zeros", "*": {"name": "normal", "std": 0.5}}
 
 

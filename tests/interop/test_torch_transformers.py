@@ -41,6 +41,8 @@ MODELS = {
         hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64, conv_dim=[16, 16],
         conv_kernel=[10, 3], conv_stride=[5, 2], num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2)),
 }
+# These rules serve many models; what fanin says about that is tested in tests/rules/test_warnings.py.
+pytestmark = pytest.mark.filterwarnings("ignore::fanin.FaninWarning")
 RULES = {"*bias": "zeros", "re:.*([Nn]orm[^.]*|ln_.*|LayerNorm|layernorm)\\.weight": "ones",
          "*": {"name": "normal", "std": 0.05}}
 

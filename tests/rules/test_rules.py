@@ -87,7 +87,7 @@ def test_all_unmatched_parameters_are_listed(rules):
 
     with pytest.raises(FaninError, match=r"every parameter must match a rule: add one for a, c$"):
         rules(one("b", "'ones'")).assign(few)
-    with pytest.raises(FaninError, match=r"p0, p1, .*, p19 and 5 more$"):
+    with pytest.raises(FaninError, match=r"p0, p1, .*, p19 and 5 more; rule 1 .* no name matches$"):
         rules(one("b", "'ones'")).assign(many)
 
 
@@ -315,7 +315,7 @@ def test_a_range_that_overflows_the_dtype_is_refused_beforehand(rules):
 def test_rules_come_from_a_file_or_a_set(tmp_path):
     """An unknown name lists the sets; a file that is not there is a file error."""
     assert rule_sets() == ["onnx", "torch", "transformer"]
-    with pytest.raises(FaninError, match=r"must be a file or one of onnx, torch, transformer \(got 'trnsformer'\)"):
+    with pytest.raises(FaninError, match=r"must be .* one of onnx, torch, transformer \(got 'trnsformer'\)"):
         Rules.read("trnsformer")
     with pytest.raises(FileNotFoundError):
         Rules.read(str(tmp_path / "missing.toml"))
@@ -545,10 +545,10 @@ def test_override_puts_exceptions_first():
 
 
 def test_every_way_to_write_rules():
-    """Entries, pairs, a mapping, a config, one scheme for all, and Rules themselves are the same rules."""
+    """Entries, pairs, a mapping, a config, and Rules themselves are the same rules."""
     rules = Rules([{"match": "*", "init": Normal(std=0.5)}])
 
-    for source in (rules, [("*", Normal(std=0.5))], {"*": Normal(std=0.5)}, rules.get_config(), Normal(std=0.5),
+    for source in (rules, [("*", Normal(std=0.5))], {"*": Normal(std=0.5)}, rules.get_config(),
                    ({"match": "*", "init": Normal(std=0.5)},)):
         assert Rules.of(source).assign(stack("a")) == rules.assign(stack("a"))
     assert Rules.of("torch") == Rules.read("torch")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 from jax.sharding import Sharding
 
+from .._checks import flag
 from .._errors import FaninError, FaninTypeError, FaninValueError
 from .._seeding import check_source, take_key
 from ..rules import Parameter, Row, Rules, Table
@@ -54,7 +55,8 @@ def parameters(model: Any, *, buffers: bool | str | Sequence[str] = False) -> li
 
 
 def init_model(model: Any, rules: Any, *, seed: Seed | None = None, shardings: Any = None,
-               buffers: bool | str | Sequence[str] = False, dry_run: bool = False) -> Initialized:
+               buffers: bool | str | Sequence[str] = False, partial: bool = False, dry_run: bool = False
+               ) -> Initialized:
     """Initialize a whole model: each parameter by the first rule that matches, keyed by its name.
 
     A parameter's values are `scheme(shape, dtype, seed=seed, name=name)`. The name is its path, "layers.0.kernel". They
@@ -81,10 +83,11 @@ def init_model(model: Any, rules: Any, *, seed: Seed | None = None, shardings: A
         buffers: which floating-point arrays that are no parameters (batch statistics, states, linen's collections)
             count as such, too: False, none; True, all; a glob or several, those of such names. A model of shapes needs
             them: "*.mean" and "*.var" for nnx' BatchNorm. (Its random generators are set by `nnx.reseed`.)
+        partial: whether it is a part of a model: then rules may decide nothing without a warning.
         dry_run: check everything, draw nothing.
 
     Returns:
-        `Initialized(model, table)`.
+        `Initialized(model, table)`. The table's `warnings` were issued, each as a `fanin.FaninWarning`.
 
     Raises:
         FaninValueError, FaninTypeError, FaninKeyError: rules, a parameter that no rule matches, a sharding, the seed.
@@ -109,7 +112,7 @@ def init_model(model: Any, rules: Any, *, seed: Seed | None = None, shardings: A
     if len(set(names)) < len(names):
         raise FaninValueError("`model` must have a path of its own for each array (got "
                               f"{max(names, key=names.count)!r} twice)")
-    table = assign_slots(Rules.of(rules), slots, layout)
+    table = assign_slots(Rules.of(rules), slots, layout, flag("partial", partial))
     source, where = check_source(seed), Shardings(shardings, names)
     drawn = [(row, where.find(slot)) for slot, row in zip(slots, table, strict=True) if row.scheme is not None]
     for row, _ in drawn:

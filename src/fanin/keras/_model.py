@@ -40,7 +40,7 @@ def parameters(model: keras.layers.Layer, *, buffers: bool | str | Sequence[str]
 
 
 def init_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = None,
-               buffers: bool | str | Sequence[str] = False, dry_run: bool = False) -> Table:
+               buffers: bool | str | Sequence[str] = False, partial: bool = False, dry_run: bool = False) -> Table:
     """Initialize a model's variables, each by the first rule that matches its name.
 
     Each variable gets the values of `scheme(shape, dtype, seed=seed, name=<its canonical name>)`, by `assign`: the same
@@ -61,10 +61,12 @@ def init_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = Non
         buffers: which variables that were made with trainable=False (moving averages) rules are asked about; others
             stay as they are. False, none; True, all; a glob or several, those of such names. Random generators' states
             are never touched.
+        partial: whether it is a part of a model: then rules may decide nothing without a warning.
         dry_run: only return the table.
 
     Returns:
-        The table of what each variable gets, in the order of `model.weights`.
+        The table of what each variable gets, in the order of `model.weights`. Its `warnings` were issued, each as a
+        `fanin.FaninWarning`, before anything was assigned.
 
     Raises:
         FaninTypeError: not a Keras model or layer.
@@ -86,7 +88,7 @@ def init_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = Non
     """
     rules, source, dry_run = Rules.of(rules), check_source(seed), flag("dry_run", dry_run)
     slots = _find_slots(model, buffers)
-    table = assign_slots(rules, slots, layout="jax")
+    table = assign_slots(rules, slots, "jax", flag("partial", partial))
     emit(table.warnings)
     if not dry_run:
         for slot, row in zip(slots, table, strict=True):
@@ -109,5 +111,6 @@ def _find_slots(model: Any, buffers: Any) -> list[Slot]:
         shape = tuple(place.variable.shape)
         parameter = Parameter(place.name, shape, numpy_dtype(keras.backend.standardize_dtype(place.variable.dtype)),
                               layer_of(place.owner, place.variable.name, shape))
-        slots.append(Slot(parameter, place, place.tied, "buffer, left as it is" if place.buffer else "", place.buffer))
+        slots.append(Slot(parameter, place, place.tied, "buffer, left as it is" if place.buffer else "", place.buffer,
+                          frozen=not place.variable.trainable))
     return with_ties(chosen.choose(slots))

@@ -5,43 +5,48 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
-from .._errors import FaninError, FaninValueError, listed
+from .._errors import FaninError, FaninValueError
+from ._advice import failed, unmatched
 from ._parameter import Layer, Parameter
 from ._rule import Context, Model, Rule
 from ._table import Row
 
 
-def assign(rules: Sequence[Rule], parameters: Iterable[Parameter], model: Model) -> list[Row]:
-    """A row for each parameter, in their order; one that no rule matches stays as it is.
+def assign(rules: Sequence[Rule], parameters: Iterable[Parameter], model: Model, word: str = ""
+           ) -> tuple[list[Row], list[Rule | None]]:
+    """A row for each parameter, in their order, and the rule that decided it; what no rule matches stays as it is.
 
     A model has few kinds of layers, shapes and dtypes, and many parameters of each: what they get is worked out once
     for all that are alike.
     """
     eligible: dict[Hashable, list[Rule]] = {}
     chosen: dict[Hashable, tuple[Any, ...]] = {}
-    rows = []
+    rows, deciders = [], []
     for parameter in parameters:
         layer = parameter.layer or Layer()
         kind = layer.types, len(parameter.shape)
         if kind not in eligible:
             eligible[kind] = [rule for rule in rules if rule.is_for(*kind)]
-        try:
-            rows.append(_row(parameter, eligible[kind], model, chosen))
-        except FaninError as error:
-            raise type(error)(f"{parameter.name!r}: {error}") from None
-    return rows
+        rule, row = _row(parameter, eligible[kind], model, chosen, word)
+        rows.append(row)
+        deciders.append(rule)
+    return rows, deciders
 
 
-def _row(parameter: Parameter, rules: list[Rule], model: Model, chosen: dict[Hashable, tuple[Any, ...]]) -> Row:
+def _row(parameter: Parameter, rules: list[Rule], model: Model, chosen: dict[Hashable, tuple[Any, ...]], word: str
+         ) -> tuple[Rule | None, Row]:
     for rule in rules:
         match = rule.fullmatch(parameter.name)
-        if match is not None and rule.accepts(parameter, match, model):
-            context = rule.context(parameter, match, model)
-            alike = rule, *parameter[1:], context
-            if alike not in chosen:
-                chosen[alike] = _choose(rule, parameter, context, model)
-            return Row(parameter, *chosen[alike])
-    return Row(parameter, note="left as it is: no rule matches")
+        try:
+            if match is not None and rule.accepts(parameter, match, model):
+                context = rule.context(parameter, match, model)
+                alike = rule, *parameter[1:], context
+                if alike not in chosen:
+                    chosen[alike] = _choose(rule, parameter, context, model)
+                return rule, Row(parameter, *chosen[alike])
+        except FaninError as error:
+            raise type(error)(failed(str(error), parameter, rule.init, word)) from None
+    return None, Row(parameter, note="left as it is: no rule matches")
 
 
 def _choose(rule: Rule, parameter: Parameter, context: Context, model: Model) -> tuple[Any, ...]:
@@ -52,14 +57,14 @@ def _choose(rule: Rule, parameter: Parameter, context: Context, model: Model) ->
     return rule.match, scheme, label, scheme.describe(parameter.shape, parameter.dtype), ""
 
 
-def check_matched(rules: Sequence[Rule], rows: Sequence[Row]) -> None:
-    """FaninValueError for parameters that no rule matched."""
-    unmatched = [row.parameter for row in rows if row.rule is None]
-    if not unmatched:
+def check_matched(rules: Sequence[Rule], rows: Sequence[Row], idle: Sequence[str], word: str = "") -> None:
+    """FaninValueError for parameters that no rule matched; a rule that decides nothing may have been meant for them."""
+    left = [row.parameter for row in rows if row.rule is None]
+    if not left:
         return
     hint = ""
-    if any(rule.layers for rule in rules) and not any(each.layer and each.layer.types for each in unmatched):
+    if not word and any(rule.layers for rule in rules) and not any(each.layer and each.layer.types for each in left):
         hint = " (rules with `layer` apply only where layers are known: to modules, ONNX files, and tables that have " \
                "them)"
-    raise FaninValueError("every parameter must match a rule: add one for "
-                          f"{listed(parameter.name for parameter in unmatched)}{hint}")
+    names = (parameter.name for parameter in left)
+    raise FaninValueError("; ".join((unmatched(names, hint, word), *idle)))

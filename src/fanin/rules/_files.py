@@ -7,7 +7,8 @@ import tomllib
 from importlib import resources
 from typing import Any
 
-from .._errors import FaninValueError
+from .._errors import FaninValueError, did_you_mean
+from .._initializers import Registry
 from .._json import check_values, parse_json, too_deep, too_large
 
 
@@ -26,7 +27,8 @@ def read_table(source: str | os.PathLike[str]) -> dict[str, Any]:
         with open(source, "rb") as file:
             text = _decode(file.read())
     else:
-        raise FaninValueError(f"`rules` must be a file or one of {', '.join(rule_sets())} (got {source!r})")
+        raise FaninValueError(f"`rules` must be a file, a preset, or one of {', '.join(rule_sets())} (got {source!r}): "
+                              + did_you_mean(source, [*rule_sets(), *Registry.names()]))
     if text.lstrip().startswith("{"):  # no TOML text does
         return parse_json(text, "must be a valid TOML or JSON text; it")
     return _parse_toml(text)

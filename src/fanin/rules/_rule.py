@@ -9,18 +9,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._checks import choice, integer
+from .._checks import choice, flag, integer
 from .._errors import FaninTypeError, FaninValueError
 from .._initializers import Blocks, Constant, Initializer
 from .._initializers.parameters import signature
 from ._depth import Depths
 from ._expressions import substitute, used_names
-from ._facts import ROLES, Facts, as_data, build
+from ._facts import FANS, ROLES, Facts, as_data, build
 from ._meanings import start
 from ._parameter import Layer, Parameter
 from ._table import label
+from ._word import is_weight
 
-KEYS = ("match", "init", "layer", "rank", "rank_of", "fans_of", "fans", "padding_idx")
+KEYS = ("match", "init", "layer", "weights", "rank", "rank_of", "fans_of", "fans", "padding_idx")
 ARANGE, KEEP, START = "arange", "keep", "start"
 _REFERENCE = re.compile(r"\\(?:([1-9])(?!\d)|g<([A-Za-z_]\w*)>)")  # to a group, in a template of re's
 FROM_NAME, FROM_FANS = {"layer", "layers"}, {"fan_in", "fan_out"}
@@ -66,6 +67,7 @@ class Rule:
         self.match, self.init = entry["match"], self.entry["init"]
         self.layers, self.ranks = _layers(entry.get("layer")), _ranks(entry.get("rank"))
         self.by_layer = choice("fans", entry.get("fans", "layer"), ("layer", "shape")) == "layer"
+        self.weights = flag("weights", entry.get("weights", False))
         self.padding_idx = None if "padding_idx" not in entry else integer("padding_idx", entry["padding_idx"])
         self.regular = self.match.startswith("re:")
         try:
@@ -87,14 +89,23 @@ class Rule:
             raise FaninValueError("`fans_of` needs an `init` with fans, such as variance_scaling (got "
                                   f"{entry['init']!r})")
 
+    @property
+    def tells_axes(self) -> bool:
+        """Whether it says itself what the axes or the fans of a parameter are."""
+        given = self.init if isinstance(self.init, dict) else {}
+        return not self.by_layer or "fans_of" in self.entry or any(key in given for key in (*ROLES, *FANS))
+
     def is_for(self, types: tuple[str, ...], rank: int) -> bool:
         """Whether the rule is for parameters with so many axes of a layer of these types, whatever their names."""
-        if self.layers is not None and not any(pattern.fullmatch(each) for pattern in self.layers for each in types):
+        if self.layers is not None and not any(pattern.fullmatch(each) for pattern in self.layers
+                                               for each in types or ("",)):
             return False
         return self.ranks is None or "rank_of" in self.entry or rank in self.ranks
 
     def accepts(self, parameter: Parameter, match: re.Match[str], model: Model) -> bool:
         """Whether the rule, which `is_for` the parameter's kind and matches its name, applies to it."""
+        if self.weights and not is_weight(parameter):
+            return False
         if self.init == START and start(parameter, model.parameters) is None:
             return False
         if self.ranks is None or "rank_of" not in self.entry:

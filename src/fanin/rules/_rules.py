@@ -10,20 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 from .._checks import choice, flag, integer
 from .._errors import FaninError, FaninTypeError, FaninValueError, shown
-from .._initializers import Initializer
+from .._initializers import Initializer, Registry
 from .._initializers.codec import as_json
 from .._json import check_values
 from ._assign import assign, check_matched
 from ._depth import Depths
+from ._doubts import doubts
 from ._facts import LAYOUTS
+from ._files import read_table, rule_sets
+from ._idle import idle_rules
 from ._parameter import Parameter
 from ._rule import Model, Rule
-from ._table import Row, Table
+from ._table import Table
+from ._word import entries as entries_of
 
 if TYPE_CHECKING:
     from typing import Self
 
 VERSION = 1
+_FILES = (".toml", ".json")
 
 
 class Rules:
@@ -44,7 +49,9 @@ class Rules:
       "=0.02/sqrt(2*layers)", in which `layers` is the depth of the parameter's stack, `layer` its own place there from
       0 (both told from the names: the first number between dots, or the group `(?P<layer>\\d+)` of a regular
       expression), `fan_in` and `fan_out` the parameter's fans, and others are `variables`.
-    - `layer`: only parameters of a layer of this type, "Conv2d", or of one derived from it; a list allows several.
+    - `layer`: only parameters of a layer of this type, "Conv2d" or the class itself, or of one derived from it; a list
+      allows several; "" is for those of which no layer is known.
+    - `weights`: true: only what layers multiply by, which has two axes or more: no vectors, no indices.
     - `rank`: only parameters with that many axes; a list allows several.
     - `rank_of`: the axes are counted on a sibling instead; without that sibling the rule does not apply.
     - `fans_of`: fan_in and fan_out are those of a sibling, as for biases drawn with their weight's fans.
@@ -75,7 +82,9 @@ class Rules:
         self._strict = flag("strict", strict)
         tables = _tables(entries)
         check_values(tables, "`rules`")
-        self._rules = []
+        self._rules: list[Rule] = []
+        self._own = len(tables)  # the first ones, which are the user's; the others are a built-in set's
+        self._word = ""  # which they are made of, if they are one word's
         for number, entry in enumerate(tables, 1):
             try:
                 self._rules.append(Rule(entry, self._variables))
@@ -85,21 +94,42 @@ class Rules:
 
     @classmethod
     def of(cls, source: Rules | Initializer | str | os.PathLike[str] | Mapping[str, Any] | Sequence[Any]) -> Rules:
-        """Rules from what adapters take: Rules, entries, a file or a built-in set's name, a config, one scheme for all.
+        """Rules from what adapters take: Rules, one word, entries, a config, a file.
 
-        >>> from fanin import Normal
-        >>> Rules.of(Normal(std=0.02)) == Rules([{"match": "*", "init": Normal(std=0.02)}])
-        True
+        One word is a preset's name ("he_normal", "torch:kaiming_uniform"), a scheme, or a table of a name and
+        parameters: the weights of a network get it, biases zeros, and norms, embeddings and other layers what they
+        start from. A text is first looked up as a built-in set's name, then as a preset's, then as a file's; one that
+        ends in .toml or .json is a file's.
+
+        Raises:
+            FaninValueError, FaninTypeError, FaninKeyError: nothing of these, with close matches; else as `Rules`.
+
+        >>> import numpy as np
+        >>> from fanin import Constant
+        >>> from fanin.rules import Layer, Parameter
+        >>> norm = Parameter("norm.weight", (8,), np.dtype("float32"), Layer(("LayerNorm",), start=Constant(1.0)))
+        >>> linear = Parameter("fc.weight", (8, 8), np.dtype("float32"), Layer(("Linear",), "oi*"))
+        >>> [row.label for row in Rules.of("he_normal").assign([norm, linear])]
+        ['Constant(value=1.0)', 'VarianceScaling(scale=2.0)']
         """
         if isinstance(source, Rules):
             return source
-        if isinstance(source, Initializer):
-            return cls({"*": source})
+        if isinstance(source, str) and not source.endswith(_FILES) and source not in rule_sets() and source in Registry:
+            return cls._of_word(source)
+        if isinstance(source, Initializer) or isinstance(source, Mapping) and _is_scheme(source):
+            return cls._of_word(source)
         if isinstance(source, (str, os.PathLike)):
             return cls.read(source)
         if isinstance(source, Mapping) and "rule" in source:
             return cls.from_config(source)
         return cls(source)
+
+    @classmethod
+    def _of_word(cls, init: Any) -> Rules:
+        Registry.get(init)  # found wrong as what it is, not as the init of some rule
+        rules = cls(entries_of(init))._with_own(0)
+        rules._word = repr(init)
+        return rules
 
     @classmethod
     def read(cls, source: str | os.PathLike[str]) -> Rules:
@@ -111,12 +141,11 @@ class Rules:
         >>> len(Rules.read("transformer"))
         7
         """
-        from ._files import read_table  # its readers are not needed by those who write their rules in Python
-
         try:
-            return cls.from_config(read_table(source))
+            rules = cls.from_config(read_table(source))
         except FaninError as error:
             raise type(error)(f"{source}: {error}") from None
+        return rules._with_own(0) if os.fspath(source) in rule_sets() else rules
 
     def override(self, entries: Iterable[Any] | Mapping[str, Any]) -> Rules:
         """These entries, tried before the rules: exceptions to a built-in set or a file.
@@ -124,7 +153,15 @@ class Rules:
         >>> len(Rules.read("transformer").override({"lm_head.weight": "zeros"}))
         8
         """
-        return Rules([*_tables(entries), *self._entries()], self._variables, self._strict)
+        exceptions = _tables(entries)
+        rules = Rules([*exceptions, *self._entries()], self._variables, self._strict)
+        rules._word = self._word
+        return rules._with_own(len(exceptions) + self._own)
+
+    def _with_own(self, own: int) -> Rules:
+        """These rules, of which only the first `own` are the user's: the others may decide nothing without a word."""
+        self._own = own
+        return self
 
     @property
     def variables(self) -> dict[str, float]:
@@ -136,31 +173,40 @@ class Rules:
         """Whether a parameter that no rule matches is an error."""
         return self._strict
 
-    def assign(self, parameters: Iterable[Parameter], layout: str = "torch") -> Table:
+    def assign(self, parameters: Iterable[Parameter], layout: str = "torch", partial: bool = False) -> Table:
         """What each parameter gets, with everything that can be wrong checked; nothing is drawn.
 
         Args:
             parameters: of a whole model: rules look at siblings and count layers.
             layout: of parameters whose layer tells none: "torch" is (out, in, *kernel), "jax" (*kernel, in, out).
+            partial: whether these are only some of the model's: then rules may decide nothing.
 
         Returns:
-            A `Table`, a row for each parameter in their order.
+            A `Table`, a row for each parameter in their order. Its `warnings` are not issued here: they say which of
+            your rules decide nothing, and why (those of a built-in set may), and what else may not be as it was meant.
 
         Raises:
             FaninValueError: strict, and parameters match no rule: it lists them. Else what schemes raise for a shape or
                 dtype, with the parameter's name.
         """
-        return Table(self._assign(parameters, (), layout))
+        return self._assign(parameters, layout, partial)
 
-    def _assign(self, parameters: Iterable[Parameter], siblings: Iterable[Parameter], layout: str) -> list[Row]:
-        """The rows of `assign`. Rules may look at siblings, too, which get no row: their tensors have other names."""
+    def _assign(self, parameters: Iterable[Parameter], layout: str, partial: bool, siblings: Iterable[Parameter] = (),
+                others: Mapping[str, str] | None = None) -> Table:
+        """`assign`. Rules may look at siblings, too, which get no row: their tensors have other names.
+
+        `others` are the names that rules aren't asked about, and the reasons.
+        """
         usual = LAYOUTS[choice("layout", layout, tuple(LAYOUTS))]
-        parameters = list(parameters)
+        parameters, partial = list(parameters), flag("partial", partial)
         names = {parameter.name: parameter for parameter in (*siblings, *parameters)}
-        rows = assign(self._rules, parameters, Model(names, Depths(names), usual, self._variables))
+        rows, deciders = assign(self._rules, parameters, Model(names, Depths(names), usual, self._variables),
+                                self._word)
+        idle = [] if partial else idle_rules(self._own, self._rules, set(deciders), parameters, others or {})
         if self._strict:
-            check_matched(self._rules, rows)
-        return rows
+            check_matched(self._rules, rows, idle, self._word)
+        by_shape = {row.parameter.name for row, rule in zip(rows, deciders) if rule is not None and rule.tells_axes}
+        return Table(rows, (*idle, *doubts(rows, by_shape)))
 
     # -- rules as data --------------------------------------------------------------------------------------------
 
@@ -207,7 +253,7 @@ class Rules:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # not the config: a scheme whose class isn't registered has its own pickle
-        return Rules, (self._entries(), self._variables, self._strict)
+        return Rules, (self._entries(), self._variables, self._strict), {"_own": self._own, "_word": self._word}
 
     def _entries(self) -> list[dict[str, Any]]:
         return [rule.entry for rule in self._rules]
@@ -216,6 +262,11 @@ class Rules:
         variables = f", variables={self._variables!r}" if self._variables else ""
         strict = "" if self._strict else ", strict=False"
         return f"Rules({self._entries()!r}{variables}{strict})"
+
+
+def _is_scheme(table: Mapping[str, Any]) -> bool:
+    """Whether it is a config, or a table of a name and parameters, and no mapping of patterns."""
+    return "scheme" in table or isinstance(table.get("name"), str) and table["name"] in Registry
 
 
 def _is_list(value: Any) -> bool:
@@ -231,14 +282,20 @@ def _tables(entries: Any) -> list[dict[str, Any]]:
     tables = []
     for number, entry in enumerate(entries, 1):
         if isinstance(entry, Mapping):
-            tables.append({key: list(value) if _is_list(value) and key != "init" else value
-                           for key, value in entry.items()})
+            tables.append({key: value if key == "init" else _plain(value) for key, value in entry.items()})
         elif _is_list(entry) and len(entry) == 2 and isinstance(entry[0], str):
             tables.append({"match": entry[0], "init": entry[1]})
         else:
             raise FaninTypeError(f"rule {number}: must be a table with `match` and `init`, or a pair of them (got "
                                  f"{entry!r})")
     return tables
+
+
+def _plain(value: Any) -> Any:
+    """Types by their names, and any sequence as a list."""
+    if isinstance(value, type):
+        return value.__name__
+    return [_plain(each) for each in value] if _is_list(value) else value
 
 
 def _variables(variables: Any) -> dict[str, float]:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import fnmatch
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._dtypes import as_dtype
-from .._errors import FaninTypeError
+from .._errors import FaninTypeError, FaninValueError, listed
 from ._parameter import Layer, Parameter
 from ._rules import Rules
 from ._table import Row, Table
@@ -88,13 +88,32 @@ def asked(slots: Iterable[Slot]) -> list[Parameter]:
     return [slot.parameter for slot in slots if not slot.note]
 
 
-def assign_slots(rules: Rules, slots: list[Slot], layout: str = "torch") -> Table:
+def assign_slots(rules: Rules, slots: list[Slot], layout: str = "torch", partial: bool = False) -> Table:
     """A row for each slot. Rules see tied names as siblings, and none has to match them."""
     siblings = [slot.parameter for slot in slots if slot.tied and not slot.left]
-    assigned = iter(rules._assign(asked(slots), siblings, layout))
+    others = {slot.parameter.name: slot.note for slot in slots if slot.note}
+    table = rules._assign(asked(slots), layout, partial, siblings, others)
+    assigned = iter(table)
     rows = [Row(slot.parameter, note=slot.note) if slot.note else next(assigned) for slot in slots]
-    return Table(rows, grouped((slot.warning, slot.parameter.name) for slot, row in zip(slots, rows)
-                               if slot.warning and row.scheme is not None))
+    drawn = [slot for slot, row in zip(slots, rows) if row.scheme is not None]
+    return Table(rows, (*table.warnings, *grouped((text, slot.parameter.name) for text, slot in _remarks(drawn))))
+
+
+def _remarks(drawn: list[Slot]) -> Iterator[tuple[str, Slot]]:
+    """(what is to be told, of which slot); FaninValueError where there is nothing to draw into at all."""
+    empty = [slot for slot in drawn if 0 in slot.parameter.shape]
+    hint = " (a ZeRO-3 shard is drawn inside deepspeed.zero.GatheredParameters)" \
+        if any(slot.parameter.shape == (0,) for slot in empty) else ""
+    if empty and len(empty) == len(drawn):
+        raise FaninValueError("a model must have elements to draw (got none in "
+                              f"{listed(slot.parameter.name for slot in empty)}){hint}")
+    for slot in drawn:
+        if slot.warning:
+            yield slot.warning, slot
+        if slot.frozen:
+            yield "drawn, though frozen (it is not trained)", slot
+    for slot in empty:
+        yield f"without elements, so nothing is drawn{hint}", slot
 
 
 def numpy_dtype(name: str, size: int = 1) -> np.dtype[Any]:

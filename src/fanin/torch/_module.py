@@ -18,7 +18,7 @@ from .._seeding import check_source, take_key
 from ..rules import Parameter, Row, Rules, Table
 from ..rules._slots import Slot, asked, assign_slots
 from ..rules._warnings import emit
-from . import _meta, _parametrized, _sharded
+from . import _meta, _offloaded, _parametrized, _sharded
 from ._places import Place, check_module
 from ._slots import find_slots
 from ._ties import check_apart
@@ -57,7 +57,7 @@ def parameters(module: nn.Module, *, buffers: bool | str | Sequence[str] = False
 
 def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
                 device: str | torch.device | None = None, buffers: bool | str | Sequence[str] = False,
-                prefix: str = "", dry_run: bool = False) -> Table:
+                prefix: str = "", partial: bool = False, dry_run: bool = False) -> Table:
     """Initialize a module's parameters in place, each by the first rule that matches its name.
 
     Each tensor gets the values of `scheme(shape, dtype, seed=seed, name=<its canonical name>)`: they depend neither on
@@ -82,10 +82,13 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
         buffers: which buffers rules are asked about; all others stay as they are. False, none; True, the persistent
             ones; a glob or several, the buffers of such names.
         prefix: the module's place in a larger one, so that it gets the values it would get there: "decoder".
+        partial: whether it is a part of a model, such as a pipeline's stage: then rules may decide nothing without a
+            warning. With a `prefix` it is one.
         dry_run: only return the table.
 
     Returns:
-        The table of what each parameter gets, in module order, with a row for each tied name and buffer.
+        The table of what each parameter gets, in module order, with a row for each tied name and buffer. Its
+        `warnings` were issued, each as a `fanin.FaninWarning`, before anything was written.
 
     Raises:
         FaninValueError, FaninTypeError: a parameter that no rule matches, a scheme that its shape or dtype does not
@@ -107,9 +110,10 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     rules, source = Rules.of(rules), check_source(seed)
     target, dry_run = _device(device), flag("dry_run", dry_run)
     check_module(module)
+    _offloaded.check_here(module)
     _sharded.prepare(module, seed)
     slots = find_slots(module, buffers, prefix)
-    table = assign_slots(rules, slots)
+    table = assign_slots(rules, slots, partial=flag("partial", partial) or bool(prefix))
     drawn = [(slot.place, row) for slot, row in zip(slots, table, strict=True) if row.scheme is not None]
     views = _check_tensors(drawn)
     if dry_run:

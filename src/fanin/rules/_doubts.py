@@ -1,0 +1,33 @@
+"""What a table gives that is seldom meant: random norms, fans of layers that nobody knows, tensors without elements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from .._initializers import Blocks, Constant, Initializer
+from ._advice import is_norm_weight, start_of_norm
+from ._parameter import Layer
+from ._table import Row
+from ._warnings import grouped
+
+_NO_LAYER = Layer()
+
+
+def doubts(rows: Iterable[Row], by_shape: set[str]) -> list[str]:
+    """The warnings about rows that are drawn; `by_shape` are the names whose rule says itself how fans are counted."""
+    return grouped(remark for row in rows if row.scheme is not None for remark in _remarks(row, by_shape))
+
+
+def _remarks(row: Row, by_shape: set[str]) -> Iterator[tuple[str, str]]:
+    parameter, layer = row.parameter, row.parameter.layer or _NO_LAYER
+    if is_norm_weight(parameter) and not _is_constant(row.scheme):
+        yield f"a norm's weight gets random values (it starts from {start_of_norm(parameter)})", parameter.name
+    if (len(parameter.shape) > 2 and layer.types and layer.layout is None and layer.fan_in is None
+            and getattr(row.plan, "fan_in", None) is not None and parameter.name not in by_shape):
+        yield (f"the fans of {len(parameter.shape)} axes in a {layer.types[0]} are a guess (give its rule a layout, "
+               'such as "bio" for a batch of matrices, or "fans": "shape")', parameter.name)
+
+
+def _is_constant(scheme: Initializer | None) -> bool:
+    parts = scheme.inits if isinstance(scheme, Blocks) else (scheme,)
+    return all(isinstance(each, Constant) for each in parts)
