@@ -1,10 +1,13 @@
 """Modules on the meta device: untouched, or materialized whole, with their ties, and with real values in buffers."""
 
+import contextlib
+import copy
+
 import pytest
 import torch
 from torch import nn
 
-from fanin import FaninRuntimeError, FaninValueError, Rules
+from fanin import FaninRuntimeError, FaninTypeError, FaninValueError, FaninWarning, Rules
 from fanin.torch import init_module, parameters
 
 # These rules serve many models; what fanin says about that is tested in tests/rules/test_warnings.py.
@@ -179,3 +182,87 @@ def test_a_shared_buffer_stays_shared():
     assert net[1].inv_freq is net[0].inv_freq
     assert torch.equal(net[0].inv_freq, Rotary().inv_freq)
     assert [row.note for row in table][1] == "tied to 0.inv_freq"
+
+
+class Window(nn.Module):
+    """As timm's windowed attention: its buffers go where a parameter is, and it draws all anew by the way."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.LayerNorm(4)
+        self.register_buffer("index", torch.empty(4, dtype=torch.long), persistent=False)
+        self.register_buffer("mask", None, persistent=False)
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        nn.init.normal_(self.norm.weight)
+        self.init_non_persistent_buffers()
+
+    def init_non_persistent_buffers(self):
+        device = self.norm.weight.device
+        with torch.no_grad():
+            self.norm.bias.fill_(7)
+            self.index.copy_(torch.arange(4, device=device))
+        self.register_buffer("mask", torch.full((2, 2), -100.0, device=device), persistent=False)
+
+
+def test_buffers_that_go_where_a_parameter_is():
+    """They are filled as on the CPU, and what has values, a weight or another buffer, is never written by the way."""
+    net, expected = on_meta(Window), Window()
+    for each in (net, expected):
+        init_module(each, {"*": "ones"}, seed=0, device="cpu")
+    assert all(map(torch.equal, (*net.parameters(), *net.buffers()), (*expected.parameters(), *expected.buffers())))
+
+    net.index, before = net.index.to("meta"), copy.deepcopy(net.norm.state_dict())
+    mask = net.mask.fill_(5)
+    init_module(net, {"*": "keep"}, seed=0, device="cpu")
+    assert all(map(torch.equal, before.values(), net.norm.state_dict().values()))
+    assert net.mask is mask
+    assert (mask == 5).all()
+    assert net.index.tolist() == [0, 1, 2, 3]
+
+
+def test_refilled_buffers():
+    """Buffers with memory get their modules' own values, by name; a name that no buffer has is an error."""
+    net = Net()
+    frequencies, memory = net.rotary.inv_freq.clone(), net.rotary.inv_freq.data_ptr()
+    net.rotary.inv_freq.fill_(5)
+    net.norm.running_var.fill_(5)
+    with pytest.raises(FaninValueError, match=r"`refill_buffers` must name buffers .*got 'rotari\.\*'"):
+        init_module(net, RULES, refill_buffers="rotari.*")
+    init_module(net, RULES, seed=0, refill_buffers="rotary.*")
+    assert torch.equal(net.rotary.inv_freq, frequencies)
+    assert net.rotary.inv_freq.data_ptr() == memory
+    assert (net.norm.running_var == 5).all()
+    init_module(net, {"norm.running_mean": "ones", **RULES}, seed=0, refill_buffers=True, buffers="*.running_mean")
+    assert (net.norm.running_var == 1).all()
+    assert (net.norm.running_mean == 1).all()
+    with pytest.raises(FaninTypeError, match="`refill_buffers` must be True, False, or a glob"):
+        init_module(net, RULES, refill_buffers=3)
+
+
+def test_a_buffer_that_nothing_refills():
+    """An error names it, and all of the module is as it was."""
+    net = Net(lambda: Rotary(method=None))
+    net.norm.running_var.fill_(5)
+    before = copy.deepcopy(net.state_dict())
+    with pytest.raises(FaninValueError, match=r"nothing gives values to rotary\.inv_freq"):
+        init_module(net, RULES, seed=0, refill_buffers=True)
+    assert all(map(torch.equal, before.values(), net.state_dict().values()))
+
+
+@pytest.mark.parametrize(("name", "values", "told"), [
+    ("scale", [1.0, float("nan")], True), ("scale", [float("inf"), 1.0], True), ("scale", [1e-42, 1.0], True),
+    ("scale", [3e38, 1.0], True), ("scale", [0.0, 0.0], False), ("inv_freq", [0.0, 0.0], True),
+    ("running_var", [0.0, 0.0], True), ("inv_freq", [1.0, 1e-8], False),
+    ("mask", [float("-inf"), 0.0], False), ("mask", [torch.finfo(torch.float32).min, 0.0], False),
+    ("freqs_cis", [complex(1, 1e-42), 1.0], True), ("freqs_cis", [1j, 1.0], False),
+])
+def test_buffers_that_look_unfilled(name, values, told):
+    """NaN, infinity, and numbers that only memory has are told; masks and small frequencies are none."""
+    net = nn.Linear(2, 2)
+    net.register_buffer(name, torch.tensor(values))
+    with (pytest.warns(FaninWarning, match=rf"nobody had filled their memory.*: {name}") if told
+          else contextlib.nullcontext()):
+        table = init_module(net, {"bias": "zeros", "weight": "ones"}, dry_run=True)
+    assert bool(table.warnings) is told

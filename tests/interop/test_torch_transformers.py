@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
-from fanin import FaninValueError, Normal
+from fanin import FaninValueError, FaninWarning, Normal
 from fanin.torch import init_module, parameters
 
 SMALL = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -145,11 +145,62 @@ def test_ties_that_to_empty_broke():
     with pytest.raises(FaninValueError, match=r"lm_head\.weight to model\.embed_tokens\.weight.*tie_weights\(\)"):
         init_module(model, RULES, seed=1)
     model.tie_weights()
-    init_module(model, RULES, seed=1)
+    init_module(model, RULES, seed=1, refill_buffers=True)
     model.lm_head.weight = nn.Parameter(torch.zeros(101, 32))
     model.config.tie_word_embeddings = False
     init_module(model, RULES, seed=1)
     assert not torch.equal(model.lm_head.weight, model.model.embed_tokens.weight)
+
+
+def test_buffers_after_to_empty():
+    """`refill_buffers` gives the rotary frequencies their values, in the memory that they have."""
+    expected, model = build("qwen2 yarn"), build("qwen2 yarn", "meta").to_empty(device="cpu")
+    model.tie_weights()
+    for buffer in model.buffers():
+        buffer.fill_(float("nan"))
+    memory = {name: buffer.data_ptr() for name, buffer in model.named_buffers()}
+    with pytest.warns(FaninWarning, match=r"nobody had filled their memory .* refill_buffers=True.*inv_freq"):
+        init_module(model, RULES, seed=1)
+    assert model.model.rotary_emb.inv_freq.isnan().all()
+    table = init_module(model, RULES, seed=1, refill_buffers=True)
+    init_module(expected, RULES, seed=1)
+    assert {name: buffer.data_ptr() for name, buffer in model.named_buffers()} == memory
+    assert all(map(torch.equal, model.buffers(), expected.buffers()))
+    assert {row.parameter.name: row.note for row in table}["model.rotary_emb.inv_freq"].startswith("buffer, filled by")
+    with torch.no_grad():
+        assert torch.equal(run(model), run(expected))
+
+
+def test_kept_weights_are_never_overwritten():
+    """A model's `_init_weights` that writes in place fills the buffers on meta, and the weights that are kept stay."""
+    class InPlace(transformers.PreTrainedModel):
+        config_class = transformers.LlamaConfig
+
+        def __init__(self, config):
+            super().__init__(config)
+            self.linear = nn.Linear(4, 4)
+            self.register_buffer("scale", torch.empty(4, device="meta"), persistent=False)
+            self.register_buffer("kept", torch.full((4,), 2.0))
+            self.post_init()
+
+        def _init_weights(self, module):
+            if isinstance(module, nn.Linear):
+                module.weight.data.normal_()
+                module.bias.data.fill_(5)
+            else:
+                self.kept.zero_()
+                if self.scale.is_meta:
+                    return  # while the model is built
+                self.scale.fill_(3)
+
+    model = InPlace(transformers.LlamaConfig())
+    model.kept.fill_(2)
+    weight = model.linear.weight.detach().clone()
+    init_module(model, {"linear.weight": "keep", "*": "zeros"}, seed=0, device="cpu")
+    assert torch.equal(model.linear.weight, weight)
+    assert not model.linear.bias.any()
+    assert model.scale.tolist() == [3] * 4
+    assert model.kept.tolist() == [2] * 4
 
 
 def test_layers_of_transformers():

@@ -50,23 +50,25 @@ class Slot(NamedTuple):
 
 
 class Buffers:
-    """The argument `buffers` of adapters: which buffers count as parameters."""
+    """An argument that chooses buffers: `buffers` of adapters says which count as parameters."""
 
-    def __init__(self, given: Any) -> None:
+    def __init__(self, given: Any, argument: str = "buffers") -> None:
         """False, none; True, the persistent ones; a glob or several, those of such names. FaninTypeError for others."""
         self._persistent = given is True
         self._globs = [] if isinstance(given, bool) else [given] if isinstance(given, str) else given
         if not isinstance(self._globs, Sequence) or not all(isinstance(glob, str) for glob in self._globs):
-            raise FaninTypeError("`buffers` must be True, False, or a glob or several over their names (got "
+            raise FaninTypeError(f"`{argument}` must be True, False, or a glob or several over their names (got "
                                  f"{given!r:.100})")
 
     def choose(self, slots: Iterable[Slot]) -> list[Slot]:
         """The slots, with those that are chosen no longer left as they are."""
-        return [slot._replace(left="") if slot.buffer and self._has(slot) else slot for slot in slots]
+        return [slot._replace(left="") if self.has(slot) else slot for slot in slots]
 
-    def _has(self, slot: Slot) -> bool:
-        return self._persistent and slot.persistent or any(fnmatch.fnmatchcase(slot.parameter.name, glob)
-                                                           for glob in self._globs)
+    def has(self, slot: Slot) -> bool:
+        """Whether it is a buffer that is chosen."""
+        name = slot.parameter.name
+        return slot.buffer and (self._persistent and slot.persistent
+                                or any(fnmatch.fnmatchcase(name, glob) for glob in self._globs))
 
 
 def with_ties(slots: list[Slot]) -> list[Slot]:

@@ -57,7 +57,8 @@ def parameters(module: nn.Module, *, buffers: bool | str | Sequence[str] = False
 
 def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
                 device: str | torch.device | None = None, buffers: bool | str | Sequence[str] = False,
-                prefix: str = "", partial: bool = False, dry_run: bool = False) -> Table:
+                refill_buffers: bool | str | Sequence[str] = False, prefix: str = "", partial: bool = False,
+                dry_run: bool = False) -> Table:
     """Initialize a module's parameters in place, each by the first rule that matches its name.
 
     Each tensor gets the values of `scheme(shape, dtype, seed=seed, name=<its canonical name>)`: they depend neither on
@@ -81,6 +82,8 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
             is an error. Make the optimizer afterwards: the parameters are new objects.
         buffers: which buffers rules are asked about; all others stay as they are. False, none; True, the persistent
             ones; a glob or several, the buffers of such names.
+        refill_buffers: which of the others get the values of their own modules though they have memory already, as
+            after `to_empty`, which leaves in it whatever was there. False, none; True, all; a glob or several.
         prefix: the module's place in a larger one, so that it gets the values it would get there: "decoder".
         partial: whether it is a part of a model, such as a pipeline's stage: then rules may decide nothing without a
             warning. With a `prefix` it is one.
@@ -114,6 +117,8 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     _sharded.prepare(module, seed)
     slots = find_slots(module, buffers, prefix)
     table = assign_slots(rules, slots, partial=flag("partial", partial) or bool(prefix))
+    refill = _meta.chosen(refill_buffers, slots)
+    table = table.with_warnings(*_meta.warnings(slots, refill))
     drawn = [(slot.place, row) for slot, row in zip(slots, table, strict=True) if row.scheme is not None]
     views = _check_tensors(drawn)
     if dry_run:
@@ -126,8 +131,8 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     ready = {place.name: _parametrized.prepare(place, row, source, target)
              for place, row in drawn if place.computed}
     notes = _parametrized.notes(slots, ready)
-    if meta and target is not None:
-        notes |= _leave_meta(module, slots, to_draw | set(notes), target, source)
+    if meta and target is not None or refill:
+        notes |= _leave_meta(module, slots, to_draw | set(notes), refill, target, source)
         views.clear()  # the module's tensors may be other ones now
     for place, row in drawn:
         if place.computed:
@@ -209,9 +214,9 @@ def _check_meta(meta: list[Slot], to_draw: set[str], device: torch.device | None
                               f"{listed(empty)}): what is left as it is would be whatever the memory holds")
 
 
-def _leave_meta(module: nn.Module, slots: list[Slot], to_draw: set[str], device: torch.device, source: int | Stream
-                ) -> dict[str, str]:
-    """Materialize what is on the meta device; {name of a buffer: the note in the table}."""
-    filled = _meta.materialize(module, [slot.place for slot in slots], device, to_draw, source)
+def _leave_meta(module: nn.Module, slots: list[Slot], to_draw: set[str], refill: set[str], device: torch.device | None,
+                source: int | Stream) -> dict[str, str]:
+    """Materialize what is on the meta device, fill buffers; {name of a buffer: the note in the table}."""
+    filled = _meta.materialize(module, [slot.place for slot in slots], device, to_draw, refill, source)
     tied = {slot.place.name for slot in slots if slot.tied}
     return {name: f"buffer, filled by {by}" for name, by in filled.items() if name not in tied}
