@@ -7,23 +7,24 @@ A row is (signature, what is returned, an array's shape or the shape argument, f
 SAME, NEW, NOTHING, NUMBER = "the array that was given", "a new array", "None", "a number"
 
 _G = "generator=None"
+_PART = "*, index=None, shape=None"  # of a larger tensor: fanin's addition too
 _MATRIX, _KERNEL = (6, 4), (6, 4, 3)
 _KAIMING = "a=0, mode='fan_in', nonlinearity='leaky_relu'"
 
 TORCH = {
     "calculate_gain": ("(nonlinearity, param=None)", NUMBER, None, ("relu",)),
-    "uniform_": (f"(tensor, a=0.0, b=1.0, {_G})", SAME, _MATRIX, ()),
-    "normal_": (f"(tensor, mean=0.0, std=1.0, {_G})", SAME, _MATRIX, ()),
+    "uniform_": (f"(tensor, a=0.0, b=1.0, {_G}, {_PART})", SAME, _MATRIX, ()),
+    "normal_": (f"(tensor, mean=0.0, std=1.0, {_G}, {_PART})", SAME, _MATRIX, ()),
     "trunc_normal_": (f"(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, {_G})", SAME, _MATRIX, ()),
     "constant_": ("(tensor, val)", SAME, _MATRIX, (0.5,)),
     "ones_": ("(tensor)", SAME, _MATRIX, ()),
     "zeros_": ("(tensor)", SAME, _MATRIX, ()),
     "eye_": ("(tensor)", SAME, _MATRIX, ()),
     "dirac_": ("(tensor, groups=1)", SAME, _KERNEL, ()),
-    "xavier_uniform_": (f"(tensor, gain=1.0, {_G})", SAME, _MATRIX, ()),
-    "xavier_normal_": (f"(tensor, gain=1.0, {_G})", SAME, _MATRIX, ()),
-    "kaiming_uniform_": (f"(tensor, {_KAIMING}, {_G})", SAME, _MATRIX, ()),
-    "kaiming_normal_": (f"(tensor, {_KAIMING}, {_G})", SAME, _MATRIX, ()),
+    "xavier_uniform_": (f"(tensor, gain=1.0, {_G}, {_PART})", SAME, _MATRIX, ()),
+    "xavier_normal_": (f"(tensor, gain=1.0, {_G}, {_PART})", SAME, _MATRIX, ()),
+    "kaiming_uniform_": (f"(tensor, {_KAIMING}, {_G}, {_PART})", SAME, _MATRIX, ()),
+    "kaiming_normal_": (f"(tensor, {_KAIMING}, {_G}, {_PART})", SAME, _MATRIX, ()),
     "orthogonal_": (f"(tensor, gain=1, {_G})", SAME, _MATRIX, ()),
     "sparse_": (f"(tensor, sparsity, std=0.01, {_G})", SAME, _MATRIX, (0.5,)),
 }
@@ -119,7 +120,7 @@ STORCH = {
 SYSTEMS = {"torch": TORCH, "torch03": TORCH03, "jittor": JITTOR, "flint": FLINT, "storch": STORCH}
 
 # What else a module exports.
-OTHERS = {"torch": TORCH_DEPRECATED, "storch": ("Mode", "NonLinearity")}
+OTHERS = {"torch": (*TORCH_DEPRECATED, "Generator", "replay"), "storch": ("Mode", "NonLinearity")}
 
 _CONVOLUTIONS = {f"conv{d}d": 1 for d in (1, 2, 3)}
 _TRANSPOSED = {f"conv_transpose{d}d": 1 for d in (1, 2, 3)}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..._checks import nonnegative
-from ..._drawing.arrays import ACCEPTED, is_fake, require_plain
+from ..._drawing.arrays import ACCEPTED, is_fake, require_plain, writable
 from ..._dtypes import WHOLE
 from ..._errors import FaninError, FaninTypeError, FaninValueError
 from ..._initializers import Registry
@@ -18,7 +18,7 @@ from .generators import source
 
 if TYPE_CHECKING:
     from ..._initializers import Initializer
-    from ..._types import Array, Dims, DType, Shape
+    from ..._types import Array, Dims, DType, Index, Shape
     from .types import Generator, T
 
 PRESETS_KEPT = 256
@@ -69,20 +69,36 @@ class System:
                 self._presets[key] = scheme
         return scheme
 
-    def fill(self, target: T, scheme: Initializer, generator: Generator = None) -> T:
-        """Fill an array in place with a scheme's draw. Returns the array.
+    def fill(self, target: T, scheme: Initializer, generator: Generator = None,
+             part: tuple[Dims, Index] | None = None) -> T:
+        """Fill an array in place with a scheme's draw, or with a part of one: (the whole's shape, which part).
 
-        A torch tensor on the meta device, or a fake one, has no elements: all is checked, nothing is drawn.
+        Returns the array. A torch tensor on the meta device, or a fake one, has no elements: all is checked, nothing is
+        drawn.
         """
         shape, seed = self.shape_of(target), source(generator)
         try:
-            if getattr(target, "is_meta", False) or is_fake(target):
-                scheme.describe(shape, target.dtype)  # type: ignore[attr-defined]
+            if _has_no_memory(target):
+                scheme.describe(part[0] if part else shape, target.dtype)  # type: ignore[attr-defined]
+            elif part:
+                scheme.shard(*part, out=target, seed=seed)
             else:
                 scheme(shape, out=target, seed=seed)
         except FaninError as error:
             raise self._its_own(error, self.unsupported, self._target_words) from None
         return target
+
+    def opened(self, target: Any, scheme: Initializer, shape: Dims) -> tuple[Any, Callable[[], None]] | None:
+        """A view to fill with what a scheme says, and a function to call then; None for an array without memory.
+
+        The scheme is not drawn: it checks its parameters against the whole's shape, and the dtype.
+        """
+        try:
+            opened = None if _has_no_memory(target) else writable(target)
+            scheme.describe(shape, opened[0].dtype if opened else target.dtype)
+        except FaninError as error:
+            raise self._its_own(error, self.unsupported, self._target_words) from None
+        return opened
 
     def place(self, target: T, scheme: Initializer) -> T:
         """Fill an array in place with a scheme that draws nothing, so that no stream moves. Returns the array."""
@@ -174,6 +190,11 @@ class System:
         if isinstance(error, FaninTypeError):
             return type_error(text)
         return self.refused(text) if isinstance(error, FaninValueError) else type(error)(text)
+
+
+def _has_no_memory(target: Any) -> bool:
+    """Whether this is a tensor of torch's on the meta device, or a fake one."""
+    return getattr(target, "is_meta", False) or is_fake(target)
 
 
 def _number(value: Any) -> Any:

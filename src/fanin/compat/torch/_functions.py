@@ -1,48 +1,20 @@
-"""`torch.nn.init` of PyTorch 2: in place on torch tensors and numpy arrays, and returns what it filled.
-
-    import fanin.compat.torch as init   # instead of: from torch.nn import init
-
-Every function takes `tensor`, a torch tensor or a numpy array, of any stride and, as the schemes do, of float16,
-bfloat16, float32, float64 or a complex dtype (the constant ones also of integers and bool). Nothing is recorded for
-gradients, the tensor's version counter moves, and nothing happens to a tensor on the meta device. Torch need not be
-installed.
-
-`generator` is a `fanin.Stream`, a seed (the same values at each call), a `torch.Generator`, which gives one seed a
-call, or None, fanin's default stream, which `fanin.seed` sets. `torch.manual_seed` sets torch's own generator: pass
-`generator=torch.default_generator` to follow it. Values are fanin's, not torch's, for the same seed.
-
-A tensor's shape is (out, in, *kernel): fan_in is tensor.size(1) times the kernel, fan_out tensor.size(0) times it.
-
-Exceptions are torch's: ValueError for a rank, mode or nonlinearity, RuntimeError for parameters that nothing can be
-drawn with, NotImplementedError for a dtype. All are FaninErrors too.
-
-Unlike torch: half types are drawn in float32 and rounded once; a complex uniform is a disk, as in `fanin.Uniform`, not
-a square; tensors without elements work for every shape; and a tensor with two elements in one place (expanded) is
-refused.
-"""
+"""The functions of torch.nn.init."""
 
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from typing_extensions import deprecated
-
-from ._shared.errors import TorchTypeError, TorchValueError
-from ._shared.system import System
+from . import _bounds
+from ._call import Whole, fill, fill_part, whole_of
+from ._call import system as _torch
+from ._laws import Normal, Uniform
+from ._matrices import Orthogonal, Sparse
+from ._truncated import Truncated
 
 if TYPE_CHECKING:
-    from ._shared.types import Generator, T
-
-__all__ = [
-    "calculate_gain", "constant", "constant_", "dirac", "dirac_", "eye", "eye_", "kaiming_normal", "kaiming_normal_",
-    "kaiming_uniform", "kaiming_uniform_", "normal", "normal_", "ones_", "orthogonal", "orthogonal_", "sparse",
-    "sparse_", "trunc_normal_", "uniform", "uniform_", "xavier_normal", "xavier_normal_", "xavier_uniform",
-    "xavier_uniform_", "zeros_",
-]
-
-_torch = System("torch", "tensor", {"low": "a", "high": "b", "lower": "a", "upper": "b", "value": "val",
-                                    "scale": "gain"}, TorchValueError, TorchTypeError)
+    from ..._types import Index, Shape
+    from .._shared.types import Generator, T
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -60,7 +32,8 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return _torch.gain(nonlinearity, param)
 
 
-def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator = None) -> T:
+def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator = None, *, index: Index | None = None,
+             shape: Shape | None = None) -> T:
     """U[a, b): see `fanin.Uniform`. `b` never comes out, in half types neither, where torch's does (pytorch #96947).
 
     >>> import numpy as np
@@ -68,17 +41,20 @@ def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator = N
     >>> uniform_(w, -1, 1, generator=0) is w
     True
     """
-    return _torch.fill(tensor, _torch.preset("uniform", low=a, high=b), generator)
+    scheme = _torch.preset("uniform", low=a, high=b)
+    return fill_part(tensor, scheme, Uniform(float(a), float(b)), generator, whole_of(tensor, index, shape))
 
 
-def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator = None) -> T:
+def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator = None, *, index: Index | None = None,
+            shape: Shape | None = None) -> T:
     """N(mean, std²): see `fanin.Normal`. bfloat16 has tails; torch's on the CPU ends at ±3.5 std (pytorch #166853).
 
     >>> import numpy as np
     >>> round(float(normal_(np.empty((300, 500)), std=0.02, generator=0).std()), 3)
     0.02
     """
-    return _torch.fill(tensor, _torch.preset("normal", mean=mean, std=std), generator)
+    scheme = _torch.preset("normal", mean=mean, std=std)
+    return fill_part(tensor, scheme, Normal(float(mean), float(std)), generator, whole_of(tensor, index, shape))
 
 
 def trunc_normal_(tensor: T, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
@@ -94,7 +70,8 @@ def trunc_normal_(tensor: T, mean: float = 0.0, std: float = 1.0, a: float = -2.
     >>> round(float(w.std()), 4), bool(abs(w).max() <= 0.04)
     (0.0176, True)
     """
-    return _torch.fill(tensor, _torch.preset("trunc_normal", mean=mean, std=std, lower=a, upper=b), generator)
+    scheme = _torch.preset("trunc_normal", mean=mean, std=std, lower=a, upper=b)
+    return fill(tensor, scheme, Truncated(float(mean), float(std), float(a), float(b)), generator)
 
 
 def constant_(tensor: T, val: complex) -> T:
@@ -157,7 +134,8 @@ def dirac_(tensor: T, groups: int = 1) -> T:
     return _torch.place(tensor, _torch.preset("dirac", groups=groups))
 
 
-def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator = None) -> T:
+def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator = None, *, index: Index | None = None,
+                    shape: Shape | None = None) -> T:
     """U[-r, r), r = gain·√(6/(fan_in + fan_out)): see `fanin.VarianceScaling`.
 
     Args:
@@ -171,21 +149,26 @@ def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator = None) -
     >>> bool(abs(w).max() <= 2 ** 0.5 * (6 / 8) ** 0.5)
     True
     """
-    return _torch.fill(tensor, _torch.xavier("xavier_uniform", tensor, gain), generator)
+    whole = whole_of(tensor, index, shape)
+    scheme = _torch.xavier("xavier_uniform", whole, gain)
+    return fill_part(tensor, scheme, _bounds.uniform(_bounds.xavier_std(whole.shape, gain)), generator, whole)
 
 
-def xavier_normal_(tensor: T, gain: float = 1.0, generator: Generator = None) -> T:
+def xavier_normal_(tensor: T, gain: float = 1.0, generator: Generator = None, *, index: Index | None = None,
+                   shape: Shape | None = None) -> T:
     """N(0, gain²·2/(fan_in + fan_out)): see `fanin.VarianceScaling`. Arguments and errors as `xavier_uniform_`.
 
     >>> import numpy as np
     >>> round(float(xavier_normal_(np.empty((300, 500)), generator=0).std()), 2)
     0.05
     """
-    return _torch.fill(tensor, _torch.xavier("xavier_normal", tensor, gain), generator)
+    whole = whole_of(tensor, index, shape)
+    scheme = _torch.xavier("xavier_normal", whole, gain)
+    return fill_part(tensor, scheme, Normal(0.0, _bounds.xavier_std(whole.shape, gain)), generator, whole)
 
 
 def kaiming_uniform_(tensor: T, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
-                     generator: Generator = None) -> T:
+                     generator: Generator = None, *, index: Index | None = None, shape: Shape | None = None) -> T:
     """U[-r, r), r = gain·√(3/fan), with the gain of `nonlinearity`: see `fanin.VarianceScaling`.
 
     Args:
@@ -203,11 +186,11 @@ def kaiming_uniform_(tensor: T, a: float = 0, mode: str = "fan_in", nonlinearity
     >>> bool(abs(w).max() <= (6 / 5) ** 0.5)
     True
     """
-    return _kaiming(tensor, "kaiming_uniform", a, mode, nonlinearity, generator)
+    return _kaiming("kaiming_uniform", tensor, a, mode, nonlinearity, generator, whole_of(tensor, index, shape))
 
 
 def kaiming_normal_(tensor: T, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
-                    generator: Generator = None) -> T:
+                    generator: Generator = None, *, index: Index | None = None, shape: Shape | None = None) -> T:
     """N(0, gain²/fan), with the gain of `nonlinearity`. Not truncated. Arguments and errors as `kaiming_uniform_`.
 
     >>> import numpy as np
@@ -215,14 +198,17 @@ def kaiming_normal_(tensor: T, a: float = 0, mode: str = "fan_in", nonlinearity:
     >>> round(float(w.std()), 3), round((2 / 300) ** 0.5, 3)
     (0.082, 0.082)
     """
-    return _kaiming(tensor, "kaiming_normal", a, mode, nonlinearity, generator)
+    return _kaiming("kaiming_normal", tensor, a, mode, nonlinearity, generator, whole_of(tensor, index, shape))
 
 
-def _kaiming(tensor: T, name: str, a: float, mode: str, nonlinearity: str, generator: Generator) -> T:
-    if 0 in _torch.shape_of(tensor):
+def _kaiming(name: str, tensor: T, a: float, mode: str, nonlinearity: str, generator: Generator, whole: Whole) -> T:
+    if 0 in whole.shape:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
         return tensor
-    return _torch.fill(tensor, _torch.kaiming(name, tensor, a, mode, nonlinearity), generator)
+    scheme = _torch.kaiming(name, whole, a, mode, nonlinearity)
+    std = _bounds.kaiming_std(whole.shape, mode, calculate_gain(nonlinearity, a))
+    law = _bounds.uniform(std) if name == "kaiming_uniform" else Normal(0.0, std)
+    return fill_part(tensor, scheme, law, generator, whole)
 
 
 def orthogonal_(tensor: T, gain: float = 1, generator: Generator = None) -> T:
@@ -239,7 +225,7 @@ def orthogonal_(tensor: T, gain: float = 1, generator: Generator = None) -> T:
     True
     """
     _torch.require_rank(_torch.shape_of(tensor))
-    return _torch.fill(tensor, _torch.preset("orthogonal", gain=gain), generator)
+    return fill(tensor, _torch.preset("orthogonal", gain=gain), Orthogonal(gain), generator)
 
 
 def sparse_(tensor: T, sparsity: float, std: float = 0.01, generator: Generator = None) -> T:
@@ -255,74 +241,5 @@ def sparse_(tensor: T, sparsity: float, std: float = 0.01, generator: Generator 
     array([1, 1, 1])
     """
     _torch.require_rank(_torch.shape_of(tensor), 2, 2, "fill a matrix and reshape it")
-    return _torch.fill(tensor, _torch.preset("sparse", sparsity=sparsity, std=std), generator)
-
-
-# -- the names of torch 0.3: as in torch, with a FutureWarning and no signature of their own ---------------------------
-
-
-@deprecated("`nn.init.uniform` is now deprecated in favor of `nn.init.uniform_`.", category=FutureWarning)
-def uniform(*args: Any, **kwargs: Any) -> Any:
-    """`uniform_`, with a FutureWarning."""
-    return uniform_(*args, **kwargs)
-
-
-@deprecated("`nn.init.normal` is now deprecated in favor of `nn.init.normal_`.", category=FutureWarning)
-def normal(*args: Any, **kwargs: Any) -> Any:
-    """`normal_`, with a FutureWarning."""
-    return normal_(*args, **kwargs)
-
-
-@deprecated("`nn.init.constant` is now deprecated in favor of `nn.init.constant_`.", category=FutureWarning)
-def constant(*args: Any, **kwargs: Any) -> Any:
-    """`constant_`, with a FutureWarning."""
-    return constant_(*args, **kwargs)
-
-
-@deprecated("`nn.init.eye` is now deprecated in favor of `nn.init.eye_`.", category=FutureWarning)
-def eye(*args: Any, **kwargs: Any) -> Any:
-    """`eye_`, with a FutureWarning."""
-    return eye_(*args, **kwargs)
-
-
-@deprecated("`nn.init.dirac` is now deprecated in favor of `nn.init.dirac_`.", category=FutureWarning)
-def dirac(*args: Any, **kwargs: Any) -> Any:
-    """`dirac_`, with a FutureWarning."""
-    return dirac_(*args, **kwargs)
-
-
-@deprecated("`nn.init.xavier_uniform` is now deprecated in favor of `nn.init.xavier_uniform_`.", category=FutureWarning)
-def xavier_uniform(*args: Any, **kwargs: Any) -> Any:
-    """`xavier_uniform_`, with a FutureWarning."""
-    return xavier_uniform_(*args, **kwargs)
-
-
-@deprecated("`nn.init.xavier_normal` is now deprecated in favor of `nn.init.xavier_normal_`.", category=FutureWarning)
-def xavier_normal(*args: Any, **kwargs: Any) -> Any:
-    """`xavier_normal_`, with a FutureWarning."""
-    return xavier_normal_(*args, **kwargs)
-
-
-@deprecated("`nn.init.kaiming_uniform` is now deprecated in favor of `nn.init.kaiming_uniform_`.",
-            category=FutureWarning)
-def kaiming_uniform(*args: Any, **kwargs: Any) -> Any:
-    """`kaiming_uniform_`, with a FutureWarning."""
-    return kaiming_uniform_(*args, **kwargs)
-
-
-@deprecated("`nn.init.kaiming_normal` is now deprecated in favor of `nn.init.kaiming_normal_`.", category=FutureWarning)
-def kaiming_normal(*args: Any, **kwargs: Any) -> Any:
-    """`kaiming_normal_`, with a FutureWarning."""
-    return kaiming_normal_(*args, **kwargs)
-
-
-@deprecated("`nn.init.orthogonal` is now deprecated in favor of `nn.init.orthogonal_`.", category=FutureWarning)
-def orthogonal(*args: Any, **kwargs: Any) -> Any:
-    """`orthogonal_`, with a FutureWarning."""
-    return orthogonal_(*args, **kwargs)
-
-
-@deprecated("`nn.init.sparse` is now deprecated in favor of `nn.init.sparse_`.", category=FutureWarning)
-def sparse(*args: Any, **kwargs: Any) -> Any:
-    """`sparse_`, with a FutureWarning."""
-    return sparse_(*args, **kwargs)
+    scheme = _torch.preset("sparse", sparsity=sparsity, std=std)
+    return fill(tensor, scheme, Sparse(float(sparsity), float(std)), generator)
