@@ -21,6 +21,10 @@ from ._initializers import DeltaOrthogonal as DeltaOrthogonal
 from ._initializers import Dirac as Dirac
 from ._initializers import Eye as Eye
 from ._initializers import Initializer as Initializer
+from ._initializers import LogOfUniform as LogOfUniform
+from ._initializers import LogUniform as LogUniform
+from ._initializers import MambaALog as MambaALog
+from ._initializers import MambaDtBias as MambaDtBias
 from ._initializers import Normal as Normal
 from ._initializers import Orthogonal as Orthogonal
 from ._initializers import Registry as Registry

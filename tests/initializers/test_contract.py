@@ -17,7 +17,12 @@ from fanin import (
     Dirac,
     Eye,
     FaninError,
+    FaninTypeError,
     Initializer,
+    LogOfUniform,
+    LogUniform,
+    MambaALog,
+    MambaDtBias,
     Normal,
     Orthogonal,
     Registry,
@@ -41,8 +46,9 @@ NEEDS = {
 }
 RANKS = {Constant: (0, 9), Uniform: (0, 9), Normal: (0, 9), TruncatedNormal: (0, 9), VarianceScaling: (2, 9),
          Orthogonal: (2, 9), DeltaOrthogonal: (3, 9), Dirac: (3, 9), Sparse: (1, 9), Eye: (2, 2),
-         Blocks: (1, 9)}
+         Blocks: (1, 9), LogUniform: (0, 9), LogOfUniform: (0, 9), MambaALog: (1, 9), MambaDtBias: (0, 9)}
 ANY_DTYPE = (Constant, Eye, Dirac)
+REAL = (LogUniform, LogOfUniform, MambaDtBias)
 FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
 
 each_name = pytest.mark.parametrize("name", NAMES)
@@ -67,7 +73,7 @@ def drawn(preset, *dims, **keywords):
 
 
 def is_constant(scheme):
-    return isinstance(scheme, ANY_DTYPE) or getattr(scheme, "std", None) == 0
+    return isinstance(scheme, (*ANY_DTYPE, MambaALog)) or getattr(scheme, "std", None) == 0
 
 
 def same(a, b, scheme=None):
@@ -91,10 +97,14 @@ def test_a_draw_has_the_shape_and_the_default_dtype(name):
 
 @each_name
 def test_every_scheme_has_every_floating_dtype(name):
-    """dtype= is the dtype of the result. The reference serves: it compiles nothing."""
+    """dtype= is the dtype of the result; numbers that must be positive are real. The reference compiles nothing."""
     scheme = get(name)
 
     for dtype in FLOATING:
+        if dtype.startswith("complex") and isinstance(scheme, REAL):
+            with pytest.raises(FaninTypeError, match="must be real"):
+                scheme.describe(5, dtype)
+            continue
         w = scheme(shape_of(scheme, 2, 3, 3), dtype, "reference", seed=3)
         assert (w.dtype.name, w.shape) == (dtype, shape_of(scheme, 2, 3, 3))
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
-from fanin import FaninValueError, FaninWarning, Normal
+from fanin import Constant, FaninValueError, FaninWarning, LogOfUniform, MambaALog, MambaDtBias, Normal
 from fanin.torch import init_module, parameters
 
 SMALL = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -216,6 +216,23 @@ def test_layers_of_transformers():
     with torch.device("meta"):
         oss = AutoModelForCausalLM.from_config(transformers.GptOssConfig(**SMALL, head_dim=8, num_local_experts=4))
     assert next(each for each in parameters(oss) if each.name.endswith("gate_up_proj")).fans() == (32, 128)
+
+
+def test_time_steps_of_a_mixer():
+    """A mixer's own range of time steps counts, in Mamba and Mamba-2; the rest of its parameters have their laws."""
+    steps = {"time_step_min": 0.01, "time_step_max": 0.2, "time_step_floor": 0.02}
+    bias = MambaDtBias(0.01, 0.2, 0.02)
+    for config, name in ((transformers.MambaConfig, "dt_proj.bias"), (transformers.Mamba2Config, "dt_bias")):
+        sizes = {"hidden_size": 32, "num_hidden_layers": 2, "vocab_size": 11, "state_size": 4}
+        if config is transformers.Mamba2Config:
+            sizes |= {"num_heads": 8, "head_dim": 8}
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config(**sizes, **steps))
+        table = init_module(model, "transformer", seed=0, device="cpu")
+        found = {row.parameter.name.removeprefix("backbone.layers.1.mixer."): row.scheme for row in table}
+        assert found[name] == bias
+        assert found["A_log"] == (MambaALog() if config is transformers.MambaConfig else LogOfUniform(1.0, 16.0))
+        assert found["D"] == Constant(1.0)
 
 
 def test_depth_in_a_rule():

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from fanin import FaninError
+from fanin import Constant, FaninError, LogOfUniform, MambaALog, MambaDtBias
 from fanin._dtypes import as_dtype
 from fanin.rules import Parameter, Rules
 
@@ -103,6 +103,9 @@ def test_transformer_set():
     ("transformer", "rotary_emb.inv_freq", [32]),
     ("transformer", "h.0.attn.bias", [1, 1, 64, 64]),
     ("transformer", "logit_scale", []),
+    ("transformer", "ssm.dt_bias", [8]),
+    ("transformer", "ssm.dt_proj.bias", [8]),
+    ("transformer", "ssm.D", [8]),
     ("torch", "lstm.weight_hr_l0", [5, 20]),
     ("torch", "linear.weight_g", [5, 1]),
     ("torch", "cls_token", [1, 1, 8]),
@@ -111,3 +114,20 @@ def test_what_a_set_cannot_know_it_refuses(rules, name, shape):
     """A tensor whose values don't follow from name and shape is an error, not a guess."""
     with pytest.raises(FaninError, match=f"every parameter must match a rule: add one for {name}"):
         drawn(rules, {name: (shape, "float32")})
+
+
+STATE_SPACE = {
+    "mamba.A_log": ([8, 4], MambaALog()), "mamba.D": ([8], Constant(1.0)), "mamba.dt_proj.bias": ([8], MambaDtBias()),
+    "mamba2.A_log": ([6], LogOfUniform(1.0, 16.0)), "mamba2.D": ([6], Constant(1.0)),
+    "mamba2.dt_bias": ([6], MambaDtBias()), "heads.A_log": ([2, 4, 3], MambaALog()), "heads.D": ([2, 4], Constant(1.0)),
+    "heads.dt_proj_bias": ([2, 4], MambaDtBias()), "delta.A_log": ([1, 1, 6, 1], LogOfUniform(1.0, 16.0)),
+    "delta.dt_bias": ([12], MambaDtBias()),
+}
+
+
+@pytest.mark.parametrize("rules", ["transformer", "torch"])
+def test_state_space_parameters_have_their_own_laws(rules):
+    """Known by an A_log beside them: with an axis of states Mamba's, without one Mamba-2's."""
+    parameters = [Parameter(name, tuple(shape), as_dtype("float32")) for name, (shape, _) in STATE_SPACE.items()]
+    assert {row.parameter.name: row.scheme for row in Rules.read(rules).assign(parameters)} == \
+        {name: scheme for name, (_, scheme) in STATE_SPACE.items()}

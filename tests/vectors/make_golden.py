@@ -22,6 +22,7 @@ ORTHOGONAL = {"orthogonal", "delta_orthogonal"}  # not element-wise: they promis
 REQUIRED = {"sparse": {"sparsity": 0.4}, "array": {"value": [[1], [0]] + [[1]] * 5}, "constant": {"value": 1},
             "blocks": {"inits": ["normal", "ones", {"name": "sparse", "sparsity": 0.4}], "axis": 1,
                        "sizes": [13, 3, -1]}}
+REAL_ONLY = {"log_uniform", "log_of_uniform", "mamba2_a_log", "mamba_dt_bias"}
 ALSO_WHOLE = {"zeros", "ones", "constant", "array", "eye", "dirac"}
 MATRIX, CONVOLUTION = (7, 33), (5, 3, 3, 3)
 
@@ -47,7 +48,7 @@ def cases():
     for preset in Registry.names():
         if preset not in ORTHOGONAL:
             scheme = Registry.get(preset, **REQUIRED.get(preset, {}))
-            dtypes = DTYPES + (("int32", "bool") if preset in ALSO_WHOLE else ())
+            dtypes = FLOATING if preset in REAL_ONLY else DTYPES + (("int32", "bool") if preset in ALSO_WHOLE else ())
             shapes = [MATRIX] if preset != "dirac" else [CONVOLUTION]
             if preset in ("he_normal", "glorot_uniform"):
                 shapes.append(CONVOLUTION)

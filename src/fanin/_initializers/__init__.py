@@ -6,19 +6,24 @@ from .blocks import Blocks as Blocks
 from .constant import Constant as Constant
 from .dirac import Dirac as Dirac
 from .eye import Eye as Eye
+from .logarithmic import LogOfUniform as LogOfUniform
+from .logarithmic import LogUniform as LogUniform
 from .normal import Normal as Normal
 from .normal import TruncatedNormal as TruncatedNormal
 from .orthogonal import DeltaOrthogonal as DeltaOrthogonal
 from .orthogonal import Orthogonal as Orthogonal
 from .registry import Registry as Registry
 from .sparse import Sparse as Sparse
+from .state_space import MambaALog as MambaALog
+from .state_space import MambaDtBias as MambaDtBias
 from .uniform import Uniform as Uniform
 from .variance_scaling import VarianceScaling as VarianceScaling
 
 _BUILT_IN: dict[str, type[Initializer]] = {
     "constant": Constant, "uniform": Uniform, "normal": Normal, "truncated_normal": TruncatedNormal,
     "variance_scaling": VarianceScaling, "orthogonal": Orthogonal, "delta_orthogonal": DeltaOrthogonal, "dirac": Dirac,
-    "sparse": Sparse, "eye": Eye, "blocks": Blocks,
+    "sparse": Sparse, "eye": Eye, "blocks": Blocks, "log_uniform": LogUniform, "log_of_uniform": LogOfUniform,
+    "mamba_a_log": MambaALog, "mamba_dt_bias": MambaDtBias,
 }
 for _name, _class in _BUILT_IN.items():
     _schemes.add(_name, _class)

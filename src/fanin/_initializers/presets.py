@@ -17,10 +17,12 @@ from .base import Initializer
 from .constant import Constant
 from .dirac import Dirac
 from .eye import Eye
+from .logarithmic import LogOfUniform, LogUniform
 from .normal import Normal, TruncatedNormal
 from .orthogonal import DeltaOrthogonal, Orthogonal
 from .parameters import signature
 from .sparse import Sparse
+from .state_space import MambaALog, MambaDtBias
 from .uniform import Uniform
 from .variance_scaling import VarianceScaling
 
@@ -82,9 +84,10 @@ _STD: dict[str, Meaning] = {"stddev": "std", "sigma": "std", "loc": "mean"}
 _SLOPES: dict[str, Meaning] = {"a": slope_to_scale, "slope": slope_to_scale, "negative_slope": slope_to_scale}
 _FACTOR: dict[str, Meaning] = {"factor": gain_to_scale}
 
+_BOUNDS: dict[str, Meaning] = {"minval": "low", "min": "low", "a": "low", "maxval": "high", "max": "high", "b": "high"}
 SPELLINGS: dict[type, dict[str, Meaning]] = {
     Constant: {"val": "value", "fill_value": "value", "fillValue": "value", "constant": "value"},
-    Uniform: {"minval": "low", "min": "low", "a": "low", "maxval": "high", "max": "high", "b": "high"},
+    Uniform: _BOUNDS, LogUniform: _BOUNDS, LogOfUniform: _BOUNDS,
     Normal: _STD,
     TruncatedNormal: _STD | {"a": "lower", "lo": "lower", "b": "upper", "hi": "upper"},
     VarianceScaling: {"gain": gain_to_scale, "fan_option": mode, "factor_type": mode, "variance_norm": mode,
@@ -94,6 +97,8 @@ SPELLINGS: dict[type, dict[str, Meaning]] = {
     Dirac: {},
     Sparse: {"stddev": "std", "sigma": "std"},
     Eye: {"scale": "gain"},
+    MambaALog: {},
+    MambaDtBias: {"dt_min": "low", "dt_max": "high", "dt_init_floor": "floor"},
 }
 
 # -- building blocks ----------------------------------------------------------------------------------------------
@@ -154,6 +159,11 @@ PRESETS = {
     "dirac": Preset(Dirac),
     "sparse": Preset(Sparse, required=("sparsity",)),
     "eye": Preset(Eye),
+    "log_uniform": Preset(LogUniform),
+    "log_of_uniform": Preset(LogOfUniform),
+    "mamba_a_log": Preset(MambaALog),
+    "mamba2_a_log": Preset(LogOfUniform, {"low": 1.0, "high": 16.0}),
+    "mamba_dt_bias": Preset(MambaDtBias),
 }
 
 ALIASES = {

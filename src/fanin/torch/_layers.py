@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-from .._initializers import Constant
+from .._initializers import Constant, MambaDtBias
 from ..rules import Layer
 from ._norms import ONES, ZEROS, Norms
 
@@ -28,9 +28,10 @@ _Describe = Callable[[Any, str], dict[str, Any]]  # (module, key of a parameter)
 class Layers:
     """The layers of one model, which has many of a few types: what a type tells is looked up once."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: nn.Module) -> None:
         self._kinds: dict[type, tuple[tuple[str, ...], _Describe | None]] = {}
         self._norms = Norms()
+        self._time_steps = _time_steps(module)
 
     def find(self, module: Any, key: str, rank: int) -> Layer:
         """The `Layer` of the parameter (or buffer) `module.<key>`, which has `rank` axes."""
@@ -42,7 +43,22 @@ class Layers:
         layer = _unknown(module, key, rank, types) if describe is None else Layer(types, **describe(module, key))
         if describe is None or describe is _norm and kind.forward not in _NORMS:
             layer = layer._replace(start=self._norms.starts(module).get(key, layer.start))
-        return layer
+        steps = self._time_steps.get((id(module), key))
+        return layer if steps is None else layer._replace(start=steps)
+
+
+def _time_steps(module: nn.Module) -> dict[tuple[int, str], MambaDtBias]:
+    """{(id of a layer, key): the start} of the biases of time steps whose state-space mixer says their range."""
+    starts = {}
+    for mixer in module.modules():
+        if "A_log" not in mixer._parameters:
+            continue
+        known: list[Any] = [getattr(mixer, key, getattr(getattr(mixer, "config", None), key, None))
+                            for key in ("time_step_min", "time_step_max", "time_step_floor")]
+        if all(isinstance(each, float) for each in known):
+            places = (mixer, "dt_bias"), (mixer, "dt_proj_bias"), (mixer._modules.get("dt_proj"), "bias")
+            starts |= {(id(owner), key): MambaDtBias(*known) for owner, key in places}
+    return starts
 
 
 def _unknown(module: Any, key: str, rank: int, types: tuple[str, ...]) -> Layer:

@@ -23,7 +23,7 @@ def find_slots(module: Any, buffers: Any, prefix: str) -> list[Slot]:
     chosen, path = Buffers(buffers), prefix.removesuffix(".") + "." if prefix else ""
     located = places(module, path)
     tied = aliases(module, path, located)
-    layers, slots = Layers(), []
+    layers, slots = Layers(module), []
     for place in located:
         spec = place.spec()
         parameter = Parameter(place.name, tuple(spec.shape), _numpy_dtype(spec.dtype),
