@@ -11,7 +11,15 @@ from numba import njit
 from scipy import stats
 
 from fanin._kernels.device import register_cpu
-from fanin._kernels.permutation import divide, grid, permutation_params, permute, reciprocal, two_rounds
+from fanin._kernels.permutation import (
+    divide,
+    grid,
+    permutation_params,
+    permute,
+    reciprocal,
+    two_rounds,
+    two_rounds_back,
+)
 from fanin._kernels.philox import HALF, LOW, philox
 
 register_cpu()
@@ -70,6 +78,22 @@ def subset_counts(images, k):
     n = images.shape[1]
     masks = ((images < k) << np.arange(n)).sum(1)
     return np.bincount(masks, minlength=2**n)[[sum(1 << x for x in s) for s in itertools.combinations(range(n), k)]]
+
+
+def test_rounds_are_undone():
+    """`two_rounds_back` takes each cell of a grid back to where `two_rounds` with the same keys moved it from."""
+    grid_of, keys = [np.uint32(number) for number in grid(23)], [np.uint32(number) for number in (5, 6, 7, 2**32 - 1)]
+
+    @njit(error_model="numpy")
+    def there_and_back(row, column, keys, grid_of):
+        moved = two_rounds(row, column, *keys, *grid_of)
+        return moved[:2], two_rounds_back(moved[0], moved[1], *keys, *grid_of)
+
+    cells = [divmod(x, int(grid_of[0])) for x in range(23)]
+    made = [there_and_back(np.uint32(row), np.uint32(column), tuple(keys), tuple(grid_of)) for row, column in cells]
+
+    assert [back for _, back in made] == cells
+    assert sorted(moved for moved, _ in made) == cells
 
 
 # -- the number of rounds, with ideal round functions -----------------------------------------------------------------

@@ -12,16 +12,17 @@ import numpy as np
 
 from .._errors import FaninTypeError
 from .._kernels.fingerprint import fingerprint
+from .._kernels.masks import kept
 from .._kernels.samplers import constant, constant_pair
-from . import loops, tiles
+from . import columns, loops, tiles
 from .blocks import block_of, is_wide, number_of
 from .compile import align_stack, compile_loop, inline, jit, ready, scratch, scratch_wide, sources
 from .copies import with_globals
 from .sharing import MOST, Pieces, call, compiled_too, prange, share, split, thread_count, use_threads
-from .strides import Target, as_run, target
+from .strides import Target, as_run, column_targets, target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from .._plans.indexing import Block
     from .._plans.plan import SamplerPlan
@@ -50,6 +51,9 @@ def _fill(plan: SamplerPlan, key: Key, out: Array, block: Block, shared: bool) -
     if plan.mask is None and (plan.sampler is constant or plan.sampler is constant_pair):
         _fill_constant(plan, out)
         return
+    if plan.mask is kept:
+        _fill_sparse(plan, key, out, block, shared)
+        return
     storage, parts = plan.storage, plan.parts
     kernels = _kernels(plan.sampler, plan.mask, storage, parts)
     run = as_run(out, block, storage)
@@ -73,6 +77,17 @@ def _fill_constant(plan: SamplerPlan, out: Array) -> None:
         out.view(plan.storage).fill(plan.params[0])
     else:
         out[...] = np.array(plan.params).view(out.dtype)[0]
+
+
+def _fill_sparse(plan: SamplerPlan, key: Key, out: Array, block: Block, shared: bool) -> None:
+    # all numbers are drawn by the sampler's own loop, so that only one loop has to know of columns
+    targets = column_targets(out, block, int(plan.mask_params[0]), int(plan.mask_params[2]))
+    if targets is None:
+        _fill_through_scratch(plan, key, out, block)
+        return
+    _fill(plan._replace(mask=None, mask_params=()), key, out, block, shared)
+    for place in targets:
+        _fill_strided(_clear_columns(), shared, place, (key.words, (), plan.mask_params))
 
 
 def _fill_through_scratch(plan: SamplerPlan, key: Key, out: Array, block: Block) -> None:
@@ -194,10 +209,22 @@ class _Kernels:
 @functools.cache
 def _tile_functions(wide: bool) -> dict[str, Any]:
     """The functions of tiles.py, compiled once for all samplers."""
-    scope: dict[str, Any] = {"NUMBERS": 2 if wide else 4}
-    for function in tiles.FUNCTIONS:
-        name = f"{function.__name__}-{scope['NUMBERS']}-{sources()}"
-        scope[function.__name__] = compile_loop(with_globals(function, name, **scope))
+    numbers = 2 if wide else 4
+    return {"NUMBERS": numbers, **_together(tiles.FUNCTIONS, f"{numbers}-{sources()}", NUMBERS=numbers)}
+
+
+@functools.cache
+def _clear_columns() -> Any:
+    """The loop of columns.py, compiled once for all samplers."""
+    functions = _together((tiles.count, *columns.FUNCTIONS), f"columns-{sources()}")
+    return functions["clear_columns"]
+
+
+def _together(functions: Iterable[Callable[..., Any]], label: str, **names: Any) -> dict[str, Any]:
+    """Functions compiled, each of which finds those before it, and `names`, among its globals."""
+    scope = dict(names)
+    for function in functions:
+        scope[function.__name__] = compile_loop(with_globals(function, f"{function.__name__}-{label}", **scope))
     return scope
 
 

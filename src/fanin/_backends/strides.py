@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
+
+from .._plans import indexing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,7 +79,7 @@ def lay_out(shape: tuple[int, ...], strides: tuple[int, ...], block: Block, stor
     steps = tuple(step * parts for step in block.steps)
     if parts > 1:
         shape, strides, steps = (*shape, parts), (*strides, storage.itemsize), (*steps, 1)
-    merged = _merge(shape, steps, [stride // storage.itemsize for stride in strides])
+    merged = _merge(zip(shape, steps, (stride // storage.itemsize for stride in strides), strict=True))
     dims, steps, out_steps = (tuple(column) for column in zip(*merged, strict=True)) if merged else ((1,), (1,), (1,))
     reach = [(dim - 1) * step for dim, step in zip(dims, out_steps, strict=True)]
     return Layout(block.start * parts, dims, steps, out_steps, -sum(r for r in reach if r < 0),
@@ -94,16 +97,54 @@ def target(out: NDArray[Any], block: Block, storage: np.dtype[Any]) -> Target | 
     layout = lay_out(out.shape, out.strides, block, storage, out.dtype.itemsize // storage.itemsize)
     if layout is None:
         return None
-    # numba's array is made to begin at the lowest address: all positions in it are then >= 0
-    corner = out[(*(slice(-1, None) if stride < 0 else slice(0, 1) for stride in out.strides), ...)]
-    flat = as_strided(corner.reshape(-1).view(_written_as(storage)), (layout.below + layout.above + 1,),
-                      (storage.itemsize,))
+    flat = _flat(out, layout.below + layout.above + 1, storage)
     axes = list(zip(layout.dims, layout.number_steps, layout.out_steps, strict=True))
     if axes[-1][1] != 1:
         axes.append((1, 1, len(flat)))  # rows of one number
     if len(axes) == 1:
         axes.insert(0, (1, 1, len(flat)))  # one row
     return Target(flat, layout.below, layout.first, *np.array(axes, np.int64).T.copy())
+
+
+def column_targets(out: NDArray[Any], block: Block, inner: int, rows: int) -> list[Target] | None:
+    """Lay out `block` for columns.py, as a few targets; None where no aligned numbers can be written.
+
+    Element i of the tensor is in row i // inner % rows. The last axis is that of the rows, with or without length, and
+    numbers are elements, written as unsigned integers: two where an element has 16 bytes.
+    """
+    storage = np.dtype(f"u{min(out.dtype.itemsize, 8)}")
+    if not out.flags.aligned or any(stride % storage.itemsize for stride in out.strides):
+        return None
+    if block.steps != (1,):
+        return _column_targets(out, block, inner, rows, storage)
+    shape, done = ((block.start + out.size) // (inner * rows) + 1, rows, inner), 0
+    targets = []
+    for axes in indexing.boxes(shape, block.start, out.size):  # of a run, which may begin and end within a row
+        box = indexing.block(axes, shape)
+        size = math.prod(box.dims)
+        targets += _column_targets(out[done:done + size].reshape(box.dims), box, inner, rows, storage)
+        done += size
+    return targets
+
+
+def _column_targets(out: NDArray[Any], block: Block, inner: int, rows: int, storage: np.dtype[Any]) -> list[Target]:
+    out, block = _ascending(out, block)
+    axes = sorted(zip(out.shape, block.steps, (stride // storage.itemsize for stride in out.strides), strict=True),
+                  key=lambda axis: -abs(axis[2]))
+    is_along = [dim != 1 and inner <= step < inner * rows for dim, step, _ in axes]
+    across = _merge(axis for axis, along in zip(axes, is_along) if not along)
+    table = [*across, next((axis for axis, along in zip(axes, is_along) if along), (1, inner, 1))]
+    reach = [(dim - 1) * step for dim, _, step in table]
+    below = -sum(r for r in reach if r < 0)
+    halves = out.dtype.itemsize // storage.itemsize
+    flat = _flat(out, sum(map(abs, reach)) + halves, storage)
+    return [Target(flat, below + half, block.start, *np.array(table, np.int64).T.copy()) for half in range(halves)]
+
+
+def _flat(out: NDArray[Any], length: int, storage: np.dtype[Any]) -> NDArray[Any]:
+    """The numbers of an array as one that begins at the lowest address: all positions in it are >= 0."""
+    corner = out[(*(slice(-1, None) if stride < 0 else slice(0, 1) for stride in out.strides), ...)]
+    return as_strided(corner.reshape(-1).view(_written_as(storage)), (length,), (storage.itemsize,))
 
 
 def _ascending(out: NDArray[Any], block: Block) -> tuple[NDArray[Any], Block]:
@@ -115,10 +156,10 @@ def _ascending(out: NDArray[Any], block: Block) -> tuple[NDArray[Any], Block]:
     return turned, block._replace(start=start, steps=tuple(map(abs, block.steps)))
 
 
-def _merge(dims: Iterable[int], steps: Iterable[int], out_steps: Iterable[int]) -> list[tuple[int, int, int]]:
+def _merge(axes: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     """Drop axes of size 1 and join neighbours that one step walks through, in the numbering and in memory."""
     merged: list[tuple[int, int, int]] = []
-    for dim, step, out_step in zip(dims, steps, out_steps, strict=True):
+    for dim, step, out_step in axes:
         if dim == 1:
             continue
         if merged and merged[-1][1] == step * dim and merged[-1][2] == out_step * dim:

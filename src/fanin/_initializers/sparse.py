@@ -28,8 +28,7 @@ class Sparse(Initializer):
         axis: the axis that indexes the rows; every position on the other axes is a column. 0 is torch's choice.
 
     The rows of a column are permuted by a key of its own, the words of block 2**63 + column of the draw's own seed and
-    stream, so each subset of rows is equally likely and any element can be made alone. The first draw of a dtype
-    compiles for several seconds; the code is then on disk.
+    stream, so each subset of rows is equally likely and any element can be made alone.
 
     Raises:
         FaninTypeError, FaninValueError: a parameter out of its range; when drawn: rank 0, or an axis that doesn't

@@ -38,6 +38,7 @@ SIXTEEN = np.uint32(16)
 STEP0 = np.uint32(0x9E3779B8)  # Weyl increments of the round keys, Philox's own; this one even: the key stays odd
 STEP1 = np.uint32(0xBB67AE85)
 MIX = np.uint32(0xD2511F53)  # and its multiplier
+PAIRS = 12  # of rounds
 
 
 def reciprocal(divisor: int) -> np.uint64:
@@ -63,8 +64,8 @@ def divide(x: Any, divisor: Any, inverse: Any) -> Any:
 
 
 @device_function
-def turn(position: Any, line: Any, length: Any, k0: Any, k1: Any, k2: Any) -> Any:
-    """Where a position goes when its line of that length is turned by a hash of the line's number. All are uint32.
+def amount(line: Any, length: Any, k0: Any, k1: Any, k2: Any) -> Any:
+    """By how much a line of that length is turned: a hash of the line's number. All are uint32.
 
     The hash multiplies by an odd key, because a multiplication by a constant alone would move two neighbouring lines
     by amounts whose difference hardly depends on the key. Its upper 16 bits choose the amount; that the amounts are
@@ -73,9 +74,22 @@ def turn(position: Any, line: Any, length: Any, k0: Any, k1: Any, k2: Any) -> An
     """
     hashed = np.uint32(k0 * np.uint32(line ^ k1))
     hashed = np.uint32(MIX * np.uint32(np.uint32(hashed ^ np.uint32(hashed >> SIXTEEN)) ^ k2))
-    amount = np.uint32(np.uint32(np.uint32(hashed >> SIXTEEN) * length) >> SIXTEEN)
-    moved = np.uint32(position + amount)
+    return np.uint32(np.uint32(np.uint32(hashed >> SIXTEEN) * length) >> SIXTEEN)
+
+
+@device_function
+def turn(position: Any, line: Any, length: Any, k0: Any, k1: Any, k2: Any) -> Any:
+    """Where a position goes when its line is turned."""
+    moved = np.uint32(position + amount(line, length, k0, k1, k2))
     wrapped = np.uint32(moved - length)  # huge where moved < length
+    return wrapped if wrapped < moved else moved
+
+
+@device_function
+def turn_back(position: Any, line: Any, length: Any, k0: Any, k1: Any, k2: Any) -> Any:
+    """Where a position comes from when its line was turned."""
+    moved = np.uint32(position - amount(line, length, k0, k1, k2))  # huge where it is below 0
+    wrapped = np.uint32(moved + length)
     return wrapped if wrapped < moved else moved
 
 
@@ -88,6 +102,16 @@ def two_rounds(row: Any, column: Any, k0: Any, k1: Any, k2: Any, k3: Any, width:
     length = width if row < full_rows else last_width
     column = turn(column, row, length, k0, k1, k3)
     return row, column, np.uint32(k0 + STEP0), np.uint32(k1 + STEP1)
+
+
+@device_function
+def two_rounds_back(row: Any, column: Any, k0: Any, k1: Any, k2: Any, k3: Any, width: Any, full_rows: Any,
+                    last_width: Any) -> Any:
+    """The row and the column of which `two_rounds` with the same keys makes these."""
+    length = width if row < full_rows else last_width
+    column = turn_back(column, row, length, np.uint32(k0 + STEP0), np.uint32(k1 + STEP1), k3)
+    height = np.uint32(full_rows + ONE32) if column < last_width else full_rows
+    return turn_back(row, column, height, k0, k1, k2), column
 
 
 @device_function
