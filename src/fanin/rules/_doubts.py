@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from .._initializers import Blocks, Constant, Initializer
+from ._adapters import start_of_adapter
 from ._advice import is_norm_weight, start_of_norm
 from ._parameter import Layer
 from ._table import Row
 from ._warnings import grouped
 
 _NO_LAYER = Layer()
+_ZEROS = Constant(0.0)
 
 
 def doubts(rows: Iterable[Row], by_shape: set[str]) -> list[str]:
@@ -22,6 +24,8 @@ def _remarks(row: Row, by_shape: set[str]) -> Iterator[tuple[str, str]]:
     parameter, layer = row.parameter, row.parameter.layer or _NO_LAYER
     if is_norm_weight(parameter) and not _is_constant(row.scheme):
         yield f"a norm's weight gets random values (it starts from {start_of_norm(parameter)})", parameter.name
+    if start_of_adapter(parameter.name) == _ZEROS and not _is_constant(row.scheme):
+        yield "an adapter's weight gets random values (it starts from zeros, as the identity)", parameter.name
     if (len(parameter.shape) > 2 and layer.types and layer.layout is None and layer.fan_in is None
             and getattr(row.plan, "fan_in", None) is not None and parameter.name not in by_shape):
         yield (f"the fans of {len(parameter.shape)} axes in a {layer.types[0]} are a guess (give its rule a layout, "

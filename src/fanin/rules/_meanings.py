@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from .._initializers import Constant, Initializer, LogOfUniform, MambaALog, MambaDtBias
+from ._adapters import start_of_adapter
 from ._parameter import Parameter
 
 # A state-space mixer (Mamba, Gated DeltaNet and their kin) is known by an `A_log`; these are beside it.
@@ -22,6 +23,8 @@ def start(parameter: Parameter, model: Mapping[str, Parameter]) -> Initializer |
     """
     if parameter.layer is not None and parameter.layer.start is not None:
         return parameter.layer.start
+    if adapter := start_of_adapter(parameter.name):
+        return adapter
     prefix, key = _split(parameter.name, _A_LOG, *_STATE_SPACE)
     if key == _A_LOG:
         return _a_log(parameter.shape, model.get(prefix + _SKIP))

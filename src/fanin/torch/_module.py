@@ -18,7 +18,7 @@ from .._seeding import check_source, take_key
 from ..rules import Parameter, Row, Rules, Table
 from ..rules._slots import Slot, asked, assign_slots
 from ..rules._warnings import emit
-from . import _meta, _offloaded, _parametrized, _sharded
+from . import _meta, _offloaded, _parametrized, _peft, _sharded
 from ._places import Place, check_module
 from ._slots import find_slots
 from ._ties import check_apart
@@ -126,11 +126,13 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
         return table
     meta = [slot for slot in slots if slot.place.name not in views and slot.place.tensor.is_meta]
     to_draw = {place.name for place, _ in drawn}
+    following = _peft.following([slot.place for slot in slots if not slot.tied], to_draw)
+    to_draw |= set(following)
     _check_meta(meta, to_draw, target)
     emit(table.warnings)
     ready = {place.name: _parametrized.prepare(place, row, source, target)
              for place, row in drawn if place.computed}
-    notes = _parametrized.notes(slots, ready)
+    notes = {name: each.note for name, each in following.items()} | _parametrized.notes(slots, ready)
     if meta and target is not None or refill:
         notes |= _leave_meta(module, slots, to_draw | set(notes), refill, target, source)
         views.clear()  # the module's tensors may be other ones now
@@ -139,6 +141,7 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
             _parametrized.write(place.computed, ready.pop(place.name)[0])
         else:
             _draw(place, views.get(place.name), row, source)
+    _peft.settle(following.values())
     return _with_notes(table, notes)
 
 

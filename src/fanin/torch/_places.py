@@ -12,6 +12,7 @@ from torch import nn
 from .._errors import FaninTypeError, FaninValueError, listed
 from ._computed import Computed, Hooked, computed_tensors, is_parametrized
 from ._forms import check_form
+from ._peft import WRAPPERS, Follower, check_adapters, followers
 
 # Wrappers that hold the module they wrap under a name of their own: (where the type is defined, it, that name). An
 # object can be an instance only if its type is loaded already.
@@ -20,6 +21,7 @@ _WRAPPERS = [
     ("torch.distributed.algorithms._checkpoint.checkpoint_wrapper", "ActivationWrapper", "_checkpoint_wrapped_module"),
     ("torch.nn.parallel.distributed", "DistributedDataParallel", "module"),
     ("torch.nn.parallel.data_parallel", "DataParallel", "module"),
+    *WRAPPERS,
 ]
 
 
@@ -32,6 +34,7 @@ class Place(NamedTuple):
     buffer: bool = False
     persistent: bool = True
     computed: Computed | None = None
+    follows: Follower | None = None
 
     @property
     def tensor(self) -> torch.Tensor:
@@ -56,23 +59,27 @@ class Place(NamedTuple):
 
 def modules(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     """(canonical prefix, module) of each module, parents first; one that is shared comes at each of its places."""
-    wrappers = [(getattr(sys.modules[where], kind), inner) for where, kind, inner in _WRAPPERS if where in sys.modules]
-    return _modules(module, prefix, wrappers)
+    wrappers = [(getattr(sys.modules[where], kind), inner) for where, kind, inner in _WRAPPERS
+                if hasattr(sys.modules.get(where), kind)]
+    return _modules(module, prefix, prefix, wrappers)
 
 
-def _modules(module: nn.Module, prefix: str, wrappers: list[tuple[type, str]]) -> Iterator[tuple[str, nn.Module]]:
-    for kind, inner in wrappers:
-        if isinstance(module, kind):
-            yield from _modules(getattr(module, inner), prefix, wrappers)
-            return
-    yield prefix, module
+def _modules(module: nn.Module, prefix: str, beside: str, wrappers: list[tuple[type, str]]
+             ) -> Iterator[tuple[str, nn.Module]]:
+    """`beside` is the prefix of what a wrapper holds beside the module in it: of wrappers in each other another one."""
+    inner = next((inner for kind, inner in wrappers if isinstance(module, kind)), None)
+    yield prefix if inner is None else beside, module
     for key, child in module._modules.items():
         if key == "parametrizations" and is_parametrized(module):
             for name, chain in child.items():
                 for number, each in chain.named_children():
-                    yield from _modules(each, f"{prefix}parametrizations.{name}.{number}.", wrappers)
+                    path = f"{prefix}parametrizations.{name}.{number}."
+                    yield from _modules(each, path, path, wrappers)
+        elif child is not None and key == inner:
+            yield from _modules(child, prefix, f"{beside}{key}.", wrappers)
         elif child is not None:
-            yield from _modules(child, f"{prefix}{key}.", wrappers)
+            path = f"{prefix if inner is None else beside}{key}."
+            yield from _modules(child, path, path, wrappers)
 
 
 def check_module(module: Any) -> None:
@@ -89,8 +96,11 @@ def places(module: nn.Module, prefix: str = "") -> list[Place]:
     """
     check_module(module)
     check_form(module)
-    located = []
+    check_adapters(module)
+    located: list[Place] = []
+    follows: dict[str, Follower] = {}
     for path, owner in modules(module, prefix):
+        follows |= followers(path, owner)
         computed = dict(computed_tensors(owner))
         hidden = {key for each in computed.values() if isinstance(each, Hooked) for key in each.originals}
         located += [Place(path + key, owner, key) for key, tensor in owner._parameters.items()
@@ -98,6 +108,8 @@ def places(module: nn.Module, prefix: str = "") -> list[Place]:
         located += [Place(path + key, owner, key, True, key not in owner._non_persistent_buffers_set)
                     for key, tensor in owner._buffers.items() if tensor is not None]
         located += [Place(path + key, owner, key, each.buffer, computed=each) for key, each in computed.items()]
+    if follows:
+        located = [place._replace(follows=follows.get(place.name)) for place in located]
     lazy = [place.name for place in located if nn.parameter.is_lazy(place.tensor)]
     if lazy:
         raise FaninValueError(f"`module` must know its shapes (got uninitialized {listed(lazy)}): run a batch "

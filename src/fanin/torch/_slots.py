@@ -28,8 +28,10 @@ def find_slots(module: Any, buffers: Any, prefix: str) -> list[Slot]:
         spec = place.spec()
         parameter = Parameter(place.name, tuple(spec.shape), _numpy_dtype(spec.dtype),
                               layers.find(place.owner, place.key, spec.ndim))
-        slots.append(Slot(parameter, place, tied.get(place.name, ""), "buffer, left as it is" if place.buffer else "",
-                          place.buffer, place.persistent, not place.buffer and not place.tensor.requires_grad))
+        left = f"left as it is: {place.follows.note}" if place.follows else ""
+        left = "buffer, left as it is" if place.buffer else left
+        slots.append(Slot(parameter, place, tied.get(place.name, ""), left, place.buffer, place.persistent,
+                          not place.buffer and not place.tensor.requires_grad))
     return with_ties(chosen.choose(slots))
 
 
