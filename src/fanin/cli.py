@@ -84,7 +84,8 @@ def _parser() -> _Parser:
     init.add_argument("spec", metavar="SPEC", help="the model: a safetensors file or its header, a Hugging Face folder "
                       "or its index, an ONNX file, package.module:function or file.py:function that makes a torch "
                       'module, or a JSON table {name: {"shape": [...], "dtype": "F32"}}')
-    init.add_argument("-o", "--output", metavar="OUT", help="the file to write; with several files, their folder")
+    init.add_argument("-o", "--output", metavar="OUT", help="the file to write, "
+                      "NAME.safetensors, or a folder for model.safetensors; with several files, their folder")
     init.add_argument("--rules", required=True, metavar="FILE|NAME", help="which tensor gets which scheme: a TOML or "
                       f"JSON file, or one of {', '.join(rule_sets())}")
     init.add_argument("--seed", type=_argument(_seed), default=0, metavar="N", help="an int in [0, 2**64), 0 by "
@@ -98,6 +99,8 @@ def _parser() -> _Parser:
                        "SIZE bytes of tensors, such as 5GB, and Hugging Face's index")
     files.add_argument("--shard", type=_argument(parse_shard), metavar="I/N", help="write the I-th of N files of about "
                        "the same size, and Hugging Face's index")
+    init.add_argument("--overwrite", action="store_true", help="replace files that are there with other contents; else "
+                      "they are an error")
     init.add_argument("--dry-run", action="store_true", help="print what each tensor would get and write nothing")
     init.add_argument("--warnings-as-errors", action="store_true", help="write nothing where there is a warning, such "
                       "as a rule that decides nothing")
@@ -106,7 +109,10 @@ def _parser() -> _Parser:
     table = commands.add_parser("spec", help="print a model as a JSON table, which init takes",
                                 allow_abbrev=False)
     table.add_argument("spec", metavar="SPEC", help="the model, as for init")
-    table.add_argument("-o", "--output", metavar="TABLE", help="the file to write, instead of standard output")
+    table.add_argument("-o", "--output", metavar="TABLE", help="the file to write, NAME.json, instead of standard "
+                       "output")
+    table.add_argument("--overwrite", action="store_true", help="replace a file that is there with other contents; "
+                       "else it is an error")
     table.set_defaults(run=_spec)
 
     check = commands.add_parser("verify", help="draw a checkpoint again and compare the bits", allow_abbrev=False)
@@ -153,14 +159,14 @@ def _init(args: argparse.Namespace) -> None:
     lines = []
 
     def report(file: Written) -> None:
-        there = ", already there" if file.there else ""
+        there = ", already there (bytes not compared: fanin verify does)" if file.there else ""
         lines.append(f"{os.path.relpath(file.path)}: {_totals(file.tensors, file.elements, file.nbytes)}{there}")
         if not sys.stderr.isatty():  # else when the bar is gone
             print(lines.pop(), flush=True)
 
     try:
         with progress_bar(args.check) as progress:
-            init(spec, args.output, args.rules, **options, progress=progress, report=report)
+            init(spec, args.output, args.rules, **options, overwrite=args.overwrite, progress=progress, report=report)
     finally:
         for line in lines:
             print(line)
@@ -171,7 +177,7 @@ def _spec(args: argparse.Namespace) -> None:
     if args.output is None:
         print(table_text(spec), end="")
         return
-    write_table(spec, args.output)
+    write_table(spec, args.output, overwrite=args.overwrite)
     _print_notes(spec.notes)
     print(f"{os.path.relpath(args.output)}: {len(spec.tensors):,} tensors")
 

@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from safetensors import deserialize
+from safetensors import deserialize, safe_open
 from safetensors.numpy import save
 
 from fanin import FaninError
-from fanin.checkpoint import Spec, read_spec
+from fanin.checkpoint import Spec, read_spec, verify
 from fanin.checkpoint._format import (
     DTYPES,
     bytes_of,
@@ -114,6 +114,20 @@ def test_a_header_as_json_is_a_table(tmp_path):
     marked.write_bytes(b"\xef\xbb\xbf" + plain.read_bytes())
 
     assert read_spec(plain) == read_spec(marked) == Spec([Parameter("w", (2,), np.dtype("float32"))], {"format": "pt"})
+
+
+def test_metadata_that_is_null_is_none(tmp_path):
+    """As for the official reader: the tensors are there, and no metadata."""
+    text = b'{"__metadata__":null,"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text + np.ones(2, np.float32).tobytes())
+    (tmp_path / "table.json").write_bytes(text)
+
+    with safe_open(path, "np") as official:
+        assert (official.metadata(), official.keys()) == (None, ["w"])
+    expected = Spec([Parameter("w", (2,), np.dtype("float32"))], {})
+    assert read_spec(path) == read_spec(tmp_path / "table.json") == expected
+    assert verify(path, {"*": "ones"}, seed=0)[0].ok
 
 
 @pytest.mark.parametrize(("text", "code"), [

@@ -150,7 +150,7 @@ def test_a_table_that_cannot_be_written_leaves_nothing(tmp_path):
     """The file appears whole or not at all, and what was there stays."""
     (tmp_path / "folder").mkdir()
 
-    with pytest.raises(OSError, match="folder"):
+    with pytest.raises(FaninError, match="is a folder"):
         write_table(Spec([Parameter("w", (2,), np.dtype("float32"))], {}), tmp_path / "folder")
 
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]

@@ -115,7 +115,7 @@ def test_the_sign_of_zero_and_the_bits_of_nan_count(tmp_path):
     init([Parameter("normal.f32", (50, 7), "float32")], path, {"*": Constant(float("nan"))})
     change(path, "normal.f32", 3, flip(0))
     (nan,) = verify(path)[0].differences
-    init([Parameter("normal.f32", (50, 7), "float32")], path, {"*": "zeros"})
+    init([Parameter("normal.f32", (50, 7), "float32")], path, {"*": "zeros"}, overwrite=True)
     change(path, "normal.f32", 3, flip(31))
     (zero,) = verify(path)[0].differences
 
@@ -309,7 +309,7 @@ def test_headers_that_no_writer_makes_are_a_problem(path):
 
 def test_tensors_that_have_changed_places_are_differences(path):
     """Two names of one shape, exchanged in the header: both tensors differ in every element."""
-    init([Parameter(name, (64,), "float32") for name in "abc"], path, {"*": "normal"}, seed=1)
+    init([Parameter(name, (64,), "float32") for name in "abc"], path, {"*": "normal"}, seed=1, overwrite=True)
 
     def exchange(table):
         table["a"], table["c"] = table["c"], table["a"]
@@ -383,7 +383,7 @@ def test_a_folder_with_a_single_file(tmp_path, path):
 def test_a_foreign_folder_is_compared_as_one_model(folder):
     """Without metadata, rules that look at other tensors find them in the other files."""
     rules = [{"match": "*", "init": {"name": "normal", "std": "=layers"}}]
-    init(PLAIN, folder, rules, max_shard_size=1200)
+    init(PLAIN, folder, rules, max_shard_size=1200, overwrite=True)
     for name in FILES:
         save_file(load_file(folder / name), folder / name, {"format": "pt"})
 

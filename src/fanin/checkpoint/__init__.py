@@ -14,9 +14,9 @@
 
 from ._spec.read import read_spec as read_spec
 from ._spec.spec import Spec as Spec
-from ._spec.tables import write_table as write_table
 from ._verifying.compare import Difference as Difference
 from ._verifying.verify import Report as Report
 from ._verifying.verify import verify as verify
 from ._writing.init import init as init
 from ._writing.run import Written as Written
+from ._writing.table import write_table as write_table

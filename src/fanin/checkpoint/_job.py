@@ -15,6 +15,7 @@ from ._format import bytes_of, code_of, convert, floating_dtype
 from ._index import file_names
 from ._partition import by_count, by_size, check_shard, parse_shard, parse_size
 from ._spec.read import read_spec
+from ._spec.spec import Spec
 
 if TYPE_CHECKING:
     from .._types import DType
@@ -30,6 +31,7 @@ class Job(NamedTuple):
         parts: the rows of each of Hugging Face's files by its name; None: one file has all.
         own: the names of those that this run writes.
         warnings: what may not be as it was meant, as in a `Table`.
+        spec: the model that was read, of which `rows` are.
     """
 
     rows: list[Row]
@@ -37,7 +39,8 @@ class Job(NamedTuple):
     seed: int
     parts: dict[str, list[Row]] | None
     own: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...]
+    spec: Spec
 
 
 def make_job(spec: Any, rules: Any, *, seed: Any = 0, dtype: DType | None = None, layout: str = "torch",
@@ -64,14 +67,14 @@ def make_job(spec: Any, rules: Any, *, seed: Any = 0, dtype: DType | None = None
     if layers:
         metadata["fanin.layers"] = _compact(layers)
     if size is None and part is None:
-        return Job(rows, metadata, seed, None, (), table.warnings)
+        return Job(rows, metadata, seed, None, (), table.warnings, spec)
     # all tensors of the model, for a file that holds some: rules look at siblings and count layers
     metadata["fanin.model"] = _compact({row.parameter.name: [code_of(row.parameter.dtype), row.parameter.shape]
                                         for row in rows})
     parts = _divide(rows, size, part)
     names = tuple(parts)
     own = names if part is None else names[part[0] - 1:part[0]]
-    return Job(rows, metadata, seed, parts, own, table.warnings)
+    return Job(rows, metadata, seed, parts, own, table.warnings, spec)
 
 
 def assign(tensors: Iterable[Parameter], rules: Rules, layout: str = "torch") -> Table:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from ..._errors import FaninValueError, listed
@@ -32,8 +33,8 @@ def read_folder(folder: str) -> Spec:
             raise FaninValueError(f"{path}: must be an index with a `weight_map`")
         spec = read_index(path, table)
     else:
-        spec = read_header(path)
-    return spec._replace(notes=(*spec.notes, *notes))
+        spec = replace(read_header(path), sources=(path,))
+    return replace(spec, notes=(*spec.notes, *notes))
 
 
 def _choose(folder: str) -> tuple[str, list[str]]:
@@ -104,8 +105,9 @@ def read_index(path: str, table: dict[str, Any]) -> Spec:
     if extra:
         raise FaninValueError(f"{path}: `weight_map` must name all tensors of its files (it lacks "
                               f"{listed(extra, at_most=5)})")
+    sources = path, *(os.path.join(folder, file) for file in sorted(set(owners.values())))
     common = {key: text for key, text in metadata[0].items() if all(other.get(key) == text for other in metadata)}
-    return checked(tensors, common, _size_note(path, table, tensors))
+    return replace(checked(tensors, common, _size_note(path, table, tensors)), sources=sources)
 
 
 def _read_file(index: str, folder: str, file: str) -> Spec:

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from ..._errors import FaninTypeError, FaninValueError, shown
@@ -69,13 +70,14 @@ def read_spec(source: Any) -> Spec:
     if source.lower().endswith(".onnx"):
         from . import onnx as _onnx
 
-        return _onnx.read_onnx(source)
+        return replace(_onnx.read_onnx(source), sources=(source,))
     if source.endswith(".py"):
         raise FaninValueError(f"{source}: must come with what builds the model in it: {source}:FUNCTION")
     table, binary = load(source)
-    if binary:
-        return with_noted_layers(source, parse(source, table, binary))
-    return read_index(source, table) if is_index(table) else parse(source, table, binary)
+    if is_index(table) and not binary:
+        return read_index(source, table)
+    spec = replace(parse(source, table, binary), sources=(source,))
+    return with_noted_layers(source, spec) if binary else spec
 
 
 def _of_object(source: Any) -> Spec:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,18 +14,23 @@ from ...rules import Parameter
 from .._format import code_of, dtype_of
 
 
-class Spec(NamedTuple):
-    """What a model says about its tensors, in its own order, and its metadata.
+@dataclass(frozen=True)
+class Spec:
+    """What a model says about its tensors, in its own order, and its metadata; equal where these two are.
 
     Attributes:
         tensors: name, shape, dtype of each, and its layer where that is known.
         metadata: strings for a safetensors file's metadata.
         notes: one line each on what a reader decided and its user should know, such as what was left out.
+        sources: the paths of the files that it was read from, which must not be written over.
+        companions: (name, text) of the files that loaders want beside the weights, such as `config.json`.
     """
 
     tensors: list[Parameter]
     metadata: dict[str, str]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    sources: tuple[str, ...] = field(default=(), compare=False)
+    companions: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
 
 def of_parameters(parameters: Iterable[Parameter], notes: Iterable[str] = ()) -> Spec:

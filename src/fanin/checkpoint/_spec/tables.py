@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+from dataclasses import replace
 from typing import Any
 
 from ..._checks import shape as check_shape
@@ -18,7 +18,9 @@ from .spec import Spec, checked
 def parse(path: str, table: dict[str, Any], binary: bool) -> Spec:
     """The `Spec` of what `load` returned."""
     try:
-        metadata = table.pop("__metadata__", {})
+        metadata = table.pop("__metadata__", None)
+        if metadata is None:  # null is none at all, as for the official reader
+            metadata = {}
         if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
             raise FaninTypeError(f"`__metadata__` must be a table of strings (got {metadata!r:.200})")
         return checked([_tensor(name, entry, binary) for name, entry in table.items()], metadata)
@@ -41,7 +43,7 @@ def with_noted_layers(path: str, spec: Spec) -> Spec:
     except (AttributeError, FaninError) as error:
         raise FaninValueError(f"{path}: `fanin.layers` in the metadata must be as fanin writes them (got {error})") \
             from None
-    return spec._replace(tensors=[each._replace(layer=layers.get(each.name)) for each in spec.tensors])
+    return replace(spec, tensors=[each._replace(layer=layers.get(each.name)) for each in spec.tensors])
 
 
 def layers_in(metadata: dict[str, str]) -> dict[str, Layer]:
@@ -74,19 +76,6 @@ def table_text(spec: Spec) -> str:
     if size > MAX_HEADER:
         raise FaninValueError(f"a JSON table must have at most {MAX_HEADER} bytes (this model's has {size})")
     return text
-
-
-def write_table(spec: Spec, path: str | os.PathLike[str]) -> None:
-    """Write a `Spec` as a JSON table, whole or not at all: a model for machines without what it was read with."""
-    text, temporary = table_text(spec), f"{os.fspath(path)}.{os.getpid()}.tmp"
-    try:
-        with open(temporary, "x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
 
 
 def _json(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Collection
 
@@ -11,6 +12,29 @@ from ..._errors import FaninRuntimeError, FaninValueError
 from .._index import is_model_file
 from .staging import sync_folder
 from .writer import File, holds, is_written
+
+
+def is_folder(output: str, for_loaders: bool) -> bool:
+    """Whether `output` means a folder, into which a single file goes, too.
+
+    It does where a folder is there, with a separator at its end, and `for_loaders`, which look into folders, with a
+    name that has no suffix.
+    """
+    ends = (os.sep, os.altsep or os.sep)
+    return os.path.isdir(output) or output.endswith(ends) or for_loaders and not _suffix(output)
+
+
+def check_suffix(output: str, suffix: str, what: str) -> None:
+    """Refuse a file's name whose suffix tells readers that it is something else than what is written."""
+    if _suffix(output) not in ("", suffix):
+        raise FaninValueError(f"`output` must end in {suffix}, since {what} is written (got {output!r}): give "
+                              f"{os.path.splitext(output)[0]}{suffix}")
+
+
+def _suffix(path: str) -> str:
+    """The suffix of a file's name, in lower case; the 2 of llama-3.2 is none."""
+    match = re.search(r"[^.](\.[a-z][a-z0-9_]*)$", os.path.basename(path), re.IGNORECASE)
+    return match[1].lower() if match else ""
 
 
 def check_target(path: str | os.PathLike[str], folder: bool) -> str:

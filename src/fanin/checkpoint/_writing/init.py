@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..._checks import flag
 from ...rules._warnings import emit
 from .._job import make_job
 from .run import Written, write_job
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
 def init(spec: Any, output: str | os.PathLike[str], rules: Any, *, seed: int = 0, dtype: DType | None = None,
          layout: Literal["torch", "jax"] = "torch", max_shard_size: int | str | None = None,
-         shard: tuple[int, int] | str | None = None, progress: Callable[[int, int], object] | None = None,
-         report: Callable[[Written], object] | None = None) -> list[Written]:
+         shard: tuple[int, int] | str | None = None, overwrite: bool = False,
+         progress: Callable[[int, int], object] | None = None, report: Callable[[Written], object] | None = None
+         ) -> list[Written]:
     """Write a model's initial weights into safetensors files, in constant memory.
 
     A tensor holds what `scheme(shape, dtype=..., seed=seed, name=<its name>)` draws, whatever else is written.
@@ -26,7 +28,8 @@ def init(spec: Any, output: str | os.PathLike[str], rules: Any, *, seed: int = 0
         spec: a path as `fanin init` takes it (a safetensors file or its header, a Hugging Face folder, an ONNX file, a
             JSON table, `package.module:function`), a torch module, on the meta device too, a list of
             `fanin.rules.Parameter`, or what `read_spec` has read.
-        output: the file to write; with `max_shard_size` or `shard` the folder of files.
+        output: the file to write, whose name ends in .safetensors or has no suffix; or the folder, which is there or
+            has a separator at its end, for a `model.safetensors`; with `max_shard_size` or `shard` the folder of files.
         rules: `fanin.rules.Rules`, or what `Rules.of` takes: a built-in set's name, a file, entries, a scheme for all.
         seed: an int in [0, 2**64).
         dtype: a floating-point dtype in which all floating-point tensors are written; by default each has its own.
@@ -34,6 +37,8 @@ def init(spec: Any, output: str | os.PathLike[str], rules: Any, *, seed: int = 0
         max_shard_size: bytes, or a text such as "5GB": write files of at most that, and Hugging Face's index.
         shard: (i, n), or "i/n", with 1 <= i <= n: write the i-th of n files, and the index. n runs of the same call, on
             any machines, write all of them.
+        overwrite: whether files that are there with other contents are replaced; otherwise they are an error. A file
+            that the model is read from never is.
         progress: called with the bytes written so far, and those to be written in all.
         report: called with the `Written` of each file as soon as it stands in its place.
 
@@ -41,8 +46,9 @@ def init(spec: Any, output: str | os.PathLike[str], rules: Any, *, seed: int = 0
         A `Written` for each file that this call is to write.
 
     Raises:
-        FaninValueError, FaninTypeError: an argument, the model, or rules that don't fit it; or a folder with files of
-            another checkpoint, which this call does not replace. Nothing was written.
+        FaninValueError, FaninTypeError: an argument, the model, or rules that don't fit it; a file that is there with
+            another header or size than this call writes, and `overwrite` is False; or a folder with files of another
+            checkpoint, which this call does not replace. Nothing was written.
         FaninRuntimeError: the disk has too little space; or a package that reads `spec` is missing.
         OSError: the disk's.
 
@@ -61,6 +67,7 @@ def init(spec: Any, output: str | os.PathLike[str], rules: Any, *, seed: int = 0
     True
     >>> folder.cleanup()
     """
+    overwrite = flag("overwrite", overwrite)
     job = make_job(spec, rules, seed=seed, dtype=dtype, layout=layout, max_shard_size=max_shard_size, shard=shard)
     emit(job.warnings)
-    return write_job(job, os.fspath(output), progress, report)
+    return write_job(job, os.fspath(output), overwrite, progress, report)

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from .._format import measure
-from .._index import INDEX, index_text, is_model_file
+from .._index import INDEX, SINGLE, index_text, is_model_file
 from .._job import Job
-from .folder import check_neighbours, check_space, check_target, remove_stale_index
+from .existing import check_existing
+from .folder import check_neighbours, check_space, check_suffix, check_target, is_folder, remove_stale_index
 from .staging import remove_leftovers, sync_folder
 from .writer import File, holds, is_written, lay_out, write, write_text
 
@@ -23,7 +24,8 @@ class Written(NamedTuple):
     Attributes:
         path: the file.
         tensors, elements, nbytes: what it holds; nbytes are the tensors'.
-        there: whether it did so before, whole and the same, and was left as it was.
+        there: whether it did so before, by its header and its size, and was left as it was: its bytes were not compared
+            (`verify` does that).
     """
 
     path: str
@@ -36,21 +38,32 @@ class Written(NamedTuple):
 Report = Callable[[Written], object]
 
 
-def write_job(job: Job, output: str, progress: Progress | None = None, report: Report | None = None) -> list[Written]:
+def write_job(job: Job, output: str, overwrite: bool = False, progress: Progress | None = None,
+              report: Report | None = None) -> list[Written]:
     """Write the job's file `output`, or its own of Hugging Face's files and their index into the folder `output`.
 
-    Files that are there already, whole and the same, are left as they are. `report` is called with each file as soon
-    as it stands in its place.
+    Files that are there already, whole and the same, are left as they are; others are replaced if `overwrite`, and
+    refused before anything is written if not. `report` is called with each file as soon as it stands in its place.
     """
     if job.parts is not None:
-        return _write_folder(job, check_target(output, folder=True), progress, report)
-    path = check_target(output, folder=False)
+        return _write_parts(job, check_target(output, folder=True), overwrite, progress, report)
+    if is_folder(output, for_loaders=bool(job.spec.companions)):
+        path = os.path.join(check_target(output, folder=True), SINGLE)
+    else:
+        check_suffix(output, ".safetensors", "a safetensors file")
+        path = check_target(output, folder=False)
     folder, name = os.path.split(path)
     files = [lay_out(path, job.rows, job.metadata)]
-    return _write_files(files, folder, lambda other: other == name, job.seed, progress, report)
+    copies = _copies(job, folder) if is_model_file(name) else {}
+    _check_existing(job, files, copies, overwrite)
+    with _present(folder):
+        written = _write_files(files, folder, lambda other: other == name, job.seed, overwrite, progress, report)
+        _write_texts(copies)
+    return written
 
 
-def _write_folder(job: Job, folder: str, progress: Progress | None, report: Report | None) -> list[Written]:
+def _write_parts(job: Job, folder: str, overwrite: bool, progress: Progress | None, report: Report | None
+                 ) -> list[Written]:
     parts = job.parts or {}
 
     def file(name: str) -> File | None:
@@ -62,15 +75,33 @@ def _write_folder(job: Job, folder: str, progress: Progress | None, report: Repo
     files = [lay_out(os.path.join(folder, name), parts[name], job.metadata) for name in job.own]
     index = os.path.join(folder, INDEX)
     text = index_text({name: [row.parameter for row in rows] for name, rows in parts.items()})
+    copies = _copies(job, folder)
     check_neighbours(folder, job.own, file)
+    _check_existing(job, files, copies | {index: text}, overwrite)
     with _present(folder):
         replaced = any(os.path.exists(each.path) and not is_written(each) for each in files)
         remove_stale_index(index, text, replaced)
-        written = _write_files(files, folder, is_ours, job.seed, progress, report)
+        written = _write_files(files, folder, is_ours, job.seed, overwrite, progress, report)
         check_neighbours(folder, job.own, file)  # again: nothing may have come since that the index would mix in
-        if not holds(index, text):
-            write_text(index, text)
+        _write_texts(copies | {index: text})
     return written
+
+
+def _copies(job: Job, folder: str) -> dict[str, str]:
+    """{path: text} of what loaders want beside the weights."""
+    return {os.path.join(folder, name): text for name, text in job.spec.companions}
+
+
+def _check_existing(job: Job, files: list[File], texts: dict[str, str], overwrite: bool) -> None:
+    places = {file.path: is_written(file) for file in files}
+    check_existing(places | {path: holds(path, text) for path, text in texts.items()}, job.spec.sources, overwrite)
+
+
+def _write_texts(texts: dict[str, str]) -> None:
+    """Write small files, in their order, where they are not there already."""
+    for path, text in texts.items():
+        if not holds(path, text):
+            write_text(path, text)
 
 
 @contextlib.contextmanager
@@ -89,7 +120,7 @@ def _present(folder: str) -> Iterator[None]:
         raise
 
 
-def _write_files(files: list[File], folder: str, is_ours: Callable[[str], bool], seed: int,
+def _write_files(files: list[File], folder: str, is_ours: Callable[[str], bool], seed: int, overwrite: bool,
                  progress: Progress | None, report: Report | None) -> list[Written]:
     remove_leftovers(folder, is_ours)
     there = [is_written(file) for file in files]
@@ -105,7 +136,7 @@ def _write_files(files: list[File], folder: str, is_ours: Callable[[str], bool],
     written = []
     for file, is_there in zip(files, there, strict=True):
         if not is_there:
-            write(file, seed, count)
+            write(file, seed, count, overwrite)
         written.append(Written(file.path, *measure([row.parameter for row in file.rows]), is_there))
         if report is not None:
             report(written[-1])

@@ -14,6 +14,7 @@ from ...rules import Row
 from .._format import bytes_of, encode, file_position
 from .._pieces import generate
 from .._worker import Worker
+from .existing import check_existing
 from .staging import Staged
 
 
@@ -48,18 +49,20 @@ def is_written(file: File) -> bool:
         return False
 
 
-def write(file: File, seed: int, progress: Callable[[int], object] | None = None) -> None:
+def write(file: File, seed: int, progress: Callable[[int], object] | None = None, overwrite: bool = True) -> None:
     """Write one file. An error or an interrupt leaves nothing of it, and an older one of that name as it was.
 
     Args:
         file: what `lay_out` returns, in a folder that exists.
         seed: an int in [0, 2**64); every tensor is keyed by it and its own name.
         progress: called with each number of bytes just written.
+        overwrite: whether a file with other contents, which may have come meanwhile, is replaced and not an error.
     """
     with Staged(file.path, file.nbytes) as staged:
         with Worker(lambda piece: staged.write(piece.data), progress) as worker:
             for piece in generate(file.rows, seed, worker.free_buffer, file.header):
                 worker.submit(piece)
+        check_existing({file.path: is_written(file)}, (), overwrite)
         _finish(staged, lambda: is_written(file))
 
 
