@@ -16,6 +16,7 @@ from ..._errors import FaninValueError, listed
 from ...rules import Parameter
 from .._format import bytes_of
 from .._index import INDEX, SINGLE, is_index, owners_in
+from .config import CONFIG, has_config, read_config, with_neighbours
 from .load import load
 from .spec import Spec, checked
 from .tables import read_header
@@ -24,16 +25,18 @@ _INDEX = re.compile(r".*\.safetensors\.index(\.[^.]*)?\.json")  # also of other 
 
 
 def read_folder(folder: str) -> Spec:
-    """The model in a folder: its safetensors file, or the files that its index lists."""
+    """The model in a folder: its safetensors file, the files that its index lists, or what its config describes."""
     name, notes = _choose(folder)
     path = os.path.join(folder, name)
+    if name == CONFIG:
+        return read_config(path)
     if name.endswith(".json"):
         table, binary = load(path)
         if binary or not is_index(table):
             raise FaninValueError(f"{path}: must be an index with a `weight_map`")
         spec = read_index(path, table)
     else:
-        spec = replace(read_header(path), sources=(path,))
+        spec = with_neighbours(replace(read_header(path), sources=(path,)), folder)
     return replace(spec, notes=(*spec.notes, *notes))
 
 
@@ -54,17 +57,17 @@ def _choose(folder: str) -> tuple[str, list[str]]:
     if files:
         raise FaninValueError(f"{folder}: must have {INDEX} for several files (got {listed(files, at_most=5)}): give "
                               "one of them, or a JSON table")
+    if has_config(folder):
+        return CONFIG, []
+    wanted = f"{folder}: must have {SINGLE}, {INDEX}, or transformers' {CONFIG}"
     below = [name for name in names if _has_model(os.path.join(folder, name))]
     if below:
-        raise FaninValueError(f"{folder}: must have {SINGLE} or {INDEX}: give one of its folders that do, such as "
-                              f"{os.path.join(folder, below[0])}")
+        raise FaninValueError(f"{wanted}: give one of its folders that do, such as {os.path.join(folder, below[0])}")
     pickled = [name for name in names if name.endswith((".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack"))]
     if pickled:
-        raise FaninValueError(f"{folder}: must have {SINGLE} or {INDEX} (it has {listed(pickled, at_most=5)}): convert "
-                              "it with save_pretrained, which writes them, or give a function that builds the model, "
-                              "as FILE.py:FUNCTION")
-    raise FaninValueError(f"{folder}: must have {SINGLE} or {INDEX}: give a function that builds the model, as "
-                          "FILE.py:FUNCTION")
+        raise FaninValueError(f"{wanted} (it has {listed(pickled, at_most=5)}): convert it with save_pretrained, which "
+                              "writes them, or give a function that builds the model, as FILE.py:FUNCTION")
+    raise FaninValueError(f"{wanted}: give a function that builds the model, as FILE.py:FUNCTION")
 
 
 def _has_model(folder: str) -> bool:
@@ -107,7 +110,8 @@ def read_index(path: str, table: dict[str, Any]) -> Spec:
                               f"{listed(extra, at_most=5)})")
     sources = path, *(os.path.join(folder, file) for file in sorted(set(owners.values())))
     common = {key: text for key, text in metadata[0].items() if all(other.get(key) == text for other in metadata)}
-    return replace(checked(tensors, common, _size_note(path, table, tensors)), sources=sources)
+    spec = replace(checked(tensors, common, _size_note(path, table, tensors)), sources=sources)
+    return with_neighbours(spec, folder)
 
 
 def _read_file(index: str, folder: str, file: str) -> Spec:

@@ -60,7 +60,7 @@ def _build(source: str) -> nn.Module:
         if not callable(named):
             raise FaninValueError(f"{source}: must be a torch.nn.Module, or a function without arguments that returns "
                                   f"one (got {named!r:.100})")
-        with _reported(f"{source}: calling it, under torch.device('meta'),"), torch.device("meta"):
+        with reported(f"{source}: calling it, under torch.device('meta'),"), torch.device("meta"):
             module = named()
     if not isinstance(module, torch.nn.Module):
         raise FaninValueError(f"{source}: must return a torch.nn.Module (got {module!r:.100}, a "
@@ -69,7 +69,7 @@ def _build(source: str) -> nn.Module:
 
 
 @contextlib.contextmanager
-def _reported(what: str) -> Iterator[None]:
+def reported(what: str) -> Iterator[None]:
     """What the user's code raises becomes a FaninValueError that begins with `what`."""
     try:
         yield
@@ -91,7 +91,7 @@ def _imported(source: str, place: str) -> Iterator[Any]:
     sys.path.insert(0, folder)
     importlib.invalidate_caches()
     try:
-        with _reported(f"{source}: importing {place}"):
+        with reported(f"{source}: importing {place}"):
             module = _run(name, place) if is_file else importlib.import_module(name)
         yield module
     finally:

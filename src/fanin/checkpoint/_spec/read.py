@@ -1,6 +1,6 @@
 """What `fanin init SPEC` takes: names, shapes and dtypes of a model's tensors, and their layers where those are known.
 
-A safetensors file or its header, a Hugging Face folder or index, an ONNX file, a torch module, a JSON table.
+A safetensors file or its header, a Hugging Face folder, index or config, an ONNX file, a torch module, a JSON table.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from typing import Any
 from ..._errors import FaninTypeError, FaninValueError, shown
 from ...rules import Parameter
 from .._index import is_index
+from .config import is_config, read_config, with_neighbours
 from .folder import read_folder, read_index
 from .load import load
+from .names import untold
 from .spec import Spec, of_parameters
 from .tables import parse, with_noted_layers
 
@@ -27,8 +29,10 @@ def read_spec(source: Any) -> Spec:
 
     Args:
         source: a safetensors file, or just the beginning of one with its header; a folder with `model.safetensors`, or
-            with an index and the files that it lists, or the index itself; an ONNX file (`*.onnx`), whose nodes tell
-            the layers; `package.module:name` or `path/to/file.py:name`, a torch module or a function without arguments
+            with an index and the files that it lists, or the index itself (a `config.json` of transformers beside any
+            of these tells the layers); such a `config.json`, or a folder that has it and no weights: transformers
+            builds the model on the meta device, never by remote code; an ONNX file (`*.onnx`), whose nodes tell the
+            layers; `package.module:name` or `path/to/file.py:name`, a torch module or a function without arguments
             that returns one, called under `torch.device("meta")`; a JSON table `{name: {"shape": [...], "dtype":
             "F32"}}`, where `layer` may be a third entry (it may be a header's JSON, `data_offsets` and all); or,
             instead of a path, a torch module, a list of `fanin.rules.Parameter`, or a `Spec`, which is returned.
@@ -38,7 +42,7 @@ def read_spec(source: Any) -> Spec:
 
     Raises:
         FaninError: what it holds is wrong, contradictory or not supported; the message begins with the path.
-        FaninRuntimeError: ONNX files need onnx, modules need torch.
+        FaninRuntimeError: ONNX files need onnx, modules need torch, configs transformers.
         OSError: a file that can't be read.
 
     A module's code is run, a file's never. transformers' order of preference holds in a folder: `model.safetensors`,
@@ -74,10 +78,15 @@ def read_spec(source: Any) -> Spec:
     if source.endswith(".py"):
         raise FaninValueError(f"{source}: must come with what builds the model in it: {source}:FUNCTION")
     table, binary = load(source)
-    if is_index(table) and not binary:
+    if binary:
+        spec = with_noted_layers(source, replace(parse(source, table, binary), sources=(source,)))
+        return with_neighbours(spec, os.path.dirname(source))
+    if is_index(table):
         return read_index(source, table)
+    if is_config(table):
+        return read_config(source)
     spec = replace(parse(source, table, binary), sources=(source,))
-    return with_noted_layers(source, spec) if binary else spec
+    return replace(spec, notes=tuple(untold(spec.tensors)))
 
 
 def _of_object(source: Any) -> Spec:

@@ -55,7 +55,7 @@ def write_job(job: Job, output: str, overwrite: bool = False, progress: Progress
     folder, name = os.path.split(path)
     files = [lay_out(path, job.rows, job.metadata)]
     copies = _copies(job, folder) if is_model_file(name) else {}
-    _check_existing(job, files, copies, overwrite)
+    _check_existing(job, files, {}, copies, overwrite)
     with _present(folder):
         written = _write_files(files, folder, lambda other: other == name, job.seed, overwrite, progress, report)
         _write_texts(copies)
@@ -77,7 +77,7 @@ def _write_parts(job: Job, folder: str, overwrite: bool, progress: Progress | No
     text = index_text({name: [row.parameter for row in rows] for name, rows in parts.items()})
     copies = _copies(job, folder)
     check_neighbours(folder, job.own, file)
-    _check_existing(job, files, copies | {index: text}, overwrite)
+    _check_existing(job, files, {index: text}, copies, overwrite)
     with _present(folder):
         replaced = any(os.path.exists(each.path) and not is_written(each) for each in files)
         remove_stale_index(index, text, replaced)
@@ -92,9 +92,13 @@ def _copies(job: Job, folder: str) -> dict[str, str]:
     return {os.path.join(folder, name): text for name, text in job.spec.companions}
 
 
-def _check_existing(job: Job, files: list[File], texts: dict[str, str], overwrite: bool) -> None:
+def _check_existing(job: Job, files: list[File], index: dict[str, str], copies: dict[str, str], overwrite: bool
+                    ) -> None:
     places = {file.path: is_written(file) for file in files}
-    check_existing(places | {path: holds(path, text) for path, text in texts.items()}, job.spec.sources, overwrite)
+    places |= {path: holds(path, text) for path, text in index.items()}
+    check_existing(places, job.spec.sources, overwrite)
+    # a config may be its own copy: weights go beside it
+    check_existing({path: holds(path, text) for path, text in copies.items()}, (), overwrite)
 
 
 def _write_texts(texts: dict[str, str]) -> None:
