@@ -81,9 +81,9 @@ def _parser() -> _Parser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     init = commands.add_parser("init", help="initialize a whole model into safetensors files", allow_abbrev=False)
-    init.add_argument("spec", metavar="SPEC", help="the model: a safetensors file or its header, a Hugging Face folder "
-                      "or its index, an ONNX file, package.module:function or file.py:function that makes a torch "
-                      'module, or a JSON table {name: {"shape": [...], "dtype": "F32"}}')
+    init.add_argument("spec", metavar="SPEC", help="the model: a safetensors file or its header, a Hugging Face "
+                      "folder, its index or config.json, an ONNX file, package.module:function or file.py:function "
+                      'that makes a torch module, or a JSON table {name: {"shape": [...], "dtype": "F32"}}')
     init.add_argument("-o", "--output", metavar="OUT", help="the file to write, "
                       "NAME.safetensors, or a folder for model.safetensors; with several files, their folder")
     init.add_argument("--rules", required=True, metavar="FILE|NAME", help="which tensor gets which scheme: a TOML or "

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from fanin.checkpoint import read_spec
 from fanin.checkpoint._spec.names import untold
 from fanin.cli import main
 from fanin.rules import Layer, Parameter
@@ -54,4 +53,3 @@ def test_the_command_line_prints_the_remarks(tmp_path, capsys):
                      str(tmp_path / "gpt2.safetensors" if spec.endswith("json") else tmp_path / "again")]) == 0
         out = capsys.readouterr().out
         assert out.count("note: it may be an embedding") == out.count("note: by its bias it is stored (in, out)") == 1
-    assert read_spec(tmp_path / "gpt2.safetensors").notes == read_spec(tmp_path / "gpt2.json").notes

@@ -12,6 +12,8 @@ from fanin.checkpoint import init, read_spec
 from fanin.cli import main
 from fanin.torch import init_module
 
+pytestmark = pytest.mark.filterwarnings("ignore::fanin.FaninWarning")  # the rules are made to show layers, not to train
+
 TEXT = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
         "vocab_size": 100, "bos_token_id": 1, "eos_token_id": 2}
 IMAGE = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
