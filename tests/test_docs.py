@@ -17,8 +17,8 @@ PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.m
          if re.search(r"^```(python|console)$", page.read_text("utf-8"), flags=re.MULTILINE)
          and page.name not in FRAMEWORK_PAGES]
 # runs the command line; needs numba-cuda; need a framework
-NO_EXAMPLES = ("fanin.__main__", "fanin._backends.cuda", "fanin.compat.jax._with_jax", "fanin.torch", "fanin.jax",
-               "fanin.keras", "fanin.dask")
+NO_EXAMPLES = ("fanin.__main__", "fanin._backends.cuda", "fanin.compat.jax._with_jax", "fanin.compat.torch._modules",
+               "fanin.torch", "fanin.jax", "fanin.keras", "fanin.dask")
 
 
 def modules():

@@ -49,10 +49,11 @@ from ._functions import xavier_uniform_ as xavier_uniform_
 from ._functions import zeros_ as zeros_
 from ._generator import Generator as Generator
 from ._generator import replay as replay
+from ._modules import reset_parameters as reset_parameters
 
 __all__ = [
     "Generator", "calculate_gain", "constant", "constant_", "dirac", "dirac_", "eye", "eye_", "kaiming_normal",
     "kaiming_normal_", "kaiming_uniform", "kaiming_uniform_", "normal", "normal_", "ones_", "orthogonal",
-    "orthogonal_", "replay", "sparse", "sparse_", "trunc_normal_", "uniform", "uniform_", "xavier_normal",
-    "xavier_normal_", "xavier_uniform", "xavier_uniform_", "zeros_",
+    "orthogonal_", "replay", "reset_parameters", "sparse", "sparse_", "trunc_normal_", "uniform", "uniform_",
+    "xavier_normal", "xavier_normal_", "xavier_uniform", "xavier_uniform_", "zeros_",
 ]

@@ -34,7 +34,7 @@ class Generator:
     >>> import numpy as np
     >>> from fanin.compat.torch import uniform_
     >>> uniform_(np.empty(3, "float32"), generator=Generator().manual_seed(0))  # torch.manual_seed(0); torch.rand(3)
-    array([0.49625659, 0.7682218 , 0.08847743], dtype=float32)
+    array([0.4962566 , 0.7682218 , 0.08847743], dtype=float32)
     """
 
     __slots__ = ("_followed", "_lock", "_state")
