@@ -162,3 +162,55 @@ def test_a_layers_rule_finds_a_tie_at_any_place():
     net = HeadFirst(tied=False)
     init_module(net, rules)
     assert not net.head.weight.any()
+
+
+class Experts(nn.Module):
+    """Batches of matrices, one for each expert, as somebody's mixture of experts holds them."""
+
+    def __init__(self, shapes, **sizes):
+        super().__init__()
+        vars(self).update(sizes)
+        for name, shape in shapes.items():
+            self.register_parameter(name, nn.Parameter(torch.empty(shape, device="meta")))
+
+
+@pytest.mark.parametrize(("module", "layouts"), [
+    (Experts({"gate_up_proj": (4, 16, 24), "down_proj": (4, 12, 16)}), ["bio", "bio"]),
+    (Experts({"gate_up_proj": (4, 24, 16), "down_proj": (4, 16, 12)}), ["boi", "boi"]),
+    (Experts({"gate_up_proj": (9, 24, 16), "down_proj": (4, 16, 12)}), ["boi", "boi"]),
+    (Experts({"a": (4, 16, 16), "b": (4, 8, 16)}), ["bio", "bio"]),
+    (Experts({"weight": (4, 24, 16)}, input_size=16, output_size=24), ["boi"]),
+    (Experts({"weight": (4, 16, 24)}, in_features=16, out_features=24), ["bio"]),
+    (Experts({"w1": (4, 24, 16), "w2": (4, 16, 24), "w3": (4, 24, 16)}, hidden_size=16), ["boi"] * 3),
+    (Experts({"w1": (4, 16, 24), "w2": (4, 24, 16), "w3": (4, 16, 24)}, hidden_size=16), ["bio"] * 3),
+    (Experts({"gate_up_proj": (4, 16, 24)}, is_transposed=True), ["bio"]),
+    (Experts({"w1": (4, 24, 16), "w2": (4, 16, 24)}), [None, None]),
+    (Experts({"group_token": (1, 64, 16)}, hidden_size=16), [None]),
+])
+def test_orientation_of_experts(module, layouts):
+    """A batch of matrices is never (out, in, kernel): sizes tell its axes, and where they can't, nobody guesses."""
+    assert [each.layer.layout for each in parameters(module)] == layouts
+
+
+class Transformer(nn.Module):
+    """A user's class that happens to have the name of torch's."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(32, 64, bias=False))
+
+
+def test_a_transformer_redraws_its_matrices():
+    """Under the set `torch` matrices inside nn.Transformer are xavier_uniform, counted by shape, as torch's own: the
+    same bound for each. A class of the same name is another one."""
+    whole = nn.Transformer(32, 2, 1, 1, 64, batch_first=True)
+    theirs = {name: value.abs().max().item() for name, value in whole.named_parameters() if value.ndim > 1}
+
+    table = init_module(nn.ModuleDict({"whole": whole, "own": Transformer()}), "torch", seed=0)
+
+    found = {row.parameter.name: row for row in table}
+    for name, largest in theirs.items():
+        bound = found["whole." + name].plan.std * 3**0.5
+        assert 0.97 * bound < largest <= bound, name
+        assert 0.97 * bound < whole.get_parameter(name).abs().max() <= bound, name
+    assert found["own.encoder.0.weight"].plan.std == pytest.approx(1 / (3 * 32) ** 0.5)

@@ -16,6 +16,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 from .._initializers import Constant, MambaDtBias
 from ..rules import Layer
+from ._experts import experts_layout
 from ._norms import ONES, ZEROS, Norms
 
 # Where torch makes a class on the fly, a parametrized or sharded Linear stays a Linear.
@@ -31,6 +32,8 @@ class Layers:
     def __init__(self, module: nn.Module) -> None:
         self._kinds: dict[type, tuple[tuple[str, ...], _Describe | None]] = {}
         self._norms = Norms()
+        self._in_transformers = {id(part) for whole in module.modules() if isinstance(whole, nn.Transformer)
+                                 for stack in (whole.encoder, whole.decoder) for part in stack.modules()}
         self._time_steps = _time_steps(module)
 
     def find(self, module: Any, key: str, rank: int) -> Layer:
@@ -43,6 +46,8 @@ class Layers:
         layer = _unknown(module, key, rank, types) if describe is None else Layer(types, **describe(module, key))
         if describe is None or describe is _norm and kind.forward not in _NORMS:
             layer = layer._replace(start=self._norms.starts(module).get(key, layer.start))
+        if id(module) in self._in_transformers:  # which redraws what its layers have drawn
+            layer = layer._replace(types=(*types, f"{types[0]} in torch.nn.Transformer"))
         steps = self._time_steps.get((id(module), key))
         return layer if steps is None else layer._replace(start=steps)
 
@@ -65,10 +70,7 @@ def _unknown(module: Any, key: str, rank: int, types: tuple[str, ...]) -> Layer:
     """The layer of a class that is not torch's."""
     if "Conv1D" in types and key == "weight" and hasattr(module, "nf"):  # transformers': a Linear stored as (in, out)
         return Layer(types, "io*")
-    if rank == 3 and isinstance(getattr(module, "is_transposed", None), bool):
-        # transformers' mixtures of experts, `use_experts_implementation`: a batch of matrices
-        return Layer(types, "bio" if module.is_transposed else "boi")
-    return Layer(types)
+    return Layer(types, experts_layout(module, key) if rank == 3 else None)
 
 
 def _type_names(kind: type) -> tuple[str, ...]:
