@@ -37,9 +37,10 @@ LEVELS = {
     "keras": 9,
     "torch": 9,
     "checkpoint": 10,
-    "cli": 11,
-    "__init__": 12,
-    "__main__": 12,
+    "_audit": 11,
+    "cli": 12,
+    "__init__": 13,
+    "__main__": 13,
 }
 HEAVY = {"numba", "llvmlite", "torch", "jax", "jaxlib", "keras", "dask", "onnx", "cupy", "rich", "scipy", "ml_dtypes"}
 NUMBA_FILES = {"_kernels/device.py", "_backends/compile.py", "_backends/cpu.py", "_backends/layer.py",

@@ -52,6 +52,7 @@ if _TYPE_CHECKING:
     from . import keras as keras
     from . import rules as rules
     from . import torch as torch
+    from ._audit import audit as audit
     from .rules import Rules as Rules
 else:
     # Loaded when they are first asked for: what whole models take, and the frameworks' modules.
@@ -62,6 +63,10 @@ else:
             from .rules import Rules
 
             return Rules
+        if name == "audit":
+            from ._audit import audit
+
+            return audit
         if name in _ON_DEMAND:
             import importlib
 
@@ -69,4 +74,4 @@ else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), "Rules", *_ON_DEMAND})
+        return sorted({*globals(), "Rules", "audit", *_ON_DEMAND})

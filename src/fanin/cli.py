@@ -1,4 +1,4 @@
-"""The command line: `fanin init`, `verify`, `spec`, `list`, `show`, `devices`. Arguments in, tables out."""
+"""The command line: `fanin init`, `verify`, `spec`, `audit`, `list`, `show`, `devices`. Arguments in, tables out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from ._audit import audit
 from ._backends import find_devices
 from ._errors import FaninError, FaninTypeError, FaninValueError, FaninWarning, one_line
 from ._initializers import Registry
@@ -123,6 +124,18 @@ def _parser() -> _Parser:
     check.add_argument("--layout", choices=("torch", "jax"), help="the layout, instead of the metadata's")
     check.set_defaults(run=_verify)
 
+    look = commands.add_parser("audit", help="say which law each tensor of a checkpoint follows, and what is odd",
+                               allow_abbrev=False)
+    look.add_argument("path", metavar="PATH", help="a safetensors file, or a folder or an index of several")
+    look.add_argument("--rules", metavar="FILE|NAME", help="also compare law and scale with what these ask; exit "
+                      "status 1 where they differ")
+    look.add_argument("--layout", choices=("torch", "jax"), default="torch", help="the order of axes where no layer "
+                      "tells it: (out, in, ...) in torch, (..., in, out) in jax")
+    look.add_argument("--all", action="store_true", help="a line for each layer, instead of one for layers alike")
+    look.add_argument("--html", metavar="PAGE", help="also write a page with a picture, which needs no network")
+    look.add_argument("--json", action="store_true", help="print all that was found as JSON")
+    look.set_defaults(run=_audit)
+
     names = commands.add_parser("list", help="list the names that schemes are known by", allow_abbrev=False)
     names.add_argument("--profile", help="the names of one framework, with its meanings")
     names.set_defaults(run=_list)
@@ -195,6 +208,20 @@ def _verify(args: argparse.Namespace) -> None:
     if wrong:
         raise FaninValueError(f"{wrong} of {len(reports)} files are not what is drawn" if len(reports) > 1 else
                               "the file is not what is drawn")
+
+
+def _audit(args: argparse.Namespace) -> None:
+    with progress_bar(args.check) as progress:
+        result = audit(args.path, args.rules, layout=args.layout, progress=progress)
+    if args.html is not None:
+        result.to_html(args.html)
+    if args.json:
+        print(json.dumps(result.to_dicts(), indent=1))
+    else:
+        print(result.to_text(unfold=args.all, width=None if sys.stdout.isatty() else 10**4))
+    other = {name for finding in result.findings if finding.kind == "rules" for name in finding.names}
+    if other:
+        raise FaninValueError(f"{len(other):,} of {len(result):,} tensors are not what the rules ask")
 
 
 def _verdict(report: Report) -> str:
