@@ -8,7 +8,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+import fanin.checkpoint
 import fanin.torch
+from fanin import FaninError
 from fanin._dtypes import as_dtype
 from fanin.checkpoint._format import code_of, parse_dtype
 from fanin.cli import main
@@ -45,6 +47,28 @@ def test_a_model_saved_by_torch_is_a_spec(tmp_path):
     model.load_state_dict(load_file(tmp_path / "new"), strict=True)
     assert model[0].weight.abs().max().item() <= 27**-0.5
     assert model[1].num_batches_tracked.item() == 0
+
+
+def test_float8_tensors_hold_constants(tmp_path):
+    """A file's float8 tensors are, byte for byte, the official writer's; what is random is drawn in a wider dtype."""
+    narrow = (torch.float8_e4m3fn, torch.float8_e5m2, torch.float8_e8m0fnu, torch.float8_e4m3fnuz,
+              torch.float8_e5m2fnuz)
+    tensors = {f"scale.{dtype}": torch.ones(3, 5).to(dtype) for dtype in narrow}
+    spec, ours = tmp_path / "official", tmp_path / "ours"
+    save_file({**tensors, "count": torch.ones(4, dtype=torch.uint8), "w": torch.ones(2, dtype=torch.bfloat16)}, spec)
+
+    fanin.checkpoint.init(spec, ours, {"*": "ones"}, seed=0)
+    with pytest.raises(FaninError, match="float8_e5m2fnuz.*wider than 8 bits"):
+        fanin.checkpoint.init(spec, tmp_path / "random", {"count": "ones", "*": "normal"}, seed=0)
+    fanin.checkpoint.init(spec, tmp_path / "wide", {"count": "ones", "*": "normal"}, seed=0, dtype="bfloat16")
+
+    size = sum(tensor.nbytes for tensor in load_file(spec).values())
+    assert ours.read_bytes()[-size:] == spec.read_bytes()[-size:]
+    assert {name: tensor.dtype for name, tensor in load_file(ours).items()} == {
+        name: tensor.dtype for name, tensor in load_file(spec).items()}
+    assert fanin.checkpoint.verify(ours)[0].problem is None
+    assert not (tmp_path / "random").exists()
+    assert {tensor.dtype for tensor in load_file(tmp_path / "wide").values()} == {torch.uint8, torch.bfloat16}
 
 
 def layers():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 import fanin
 from fanin import FaninError, FaninTypeError, FaninValueError, FaninWarning, Normal, Rules
@@ -302,3 +303,39 @@ def test_an_empty_module():
     """Without parameters there is nothing to do."""
     assert len(init_module(nn.ReLU(), NORMAL)) == 0
     assert parameters(nn.ReLU()) == []
+
+
+# -- whole or not at all ----------------------------------------------------------------------------------------------
+
+
+def test_tensors_without_elements_have_a_table_and_no_values():
+    """A module made under FakeTensorMode is refused in one line that says how to get a real one; its table is made."""
+    with FakeTensorMode():
+        fake = nn.Linear(3, 4)
+
+    table = init_module(fake, NORMAL, seed=0, dry_run=True)
+    assert [row.parameter.shape for row in table] == [(4, 3), (4,)]
+    for device in (None, "cpu"):
+        with pytest.raises(FaninValueError, match=r"FakeTensors.* as weight, bias\): build it on the meta device"):
+            init_module(fake, NORMAL, seed=0, device=device)
+
+
+@fanin.sampler
+def text_of(u, scale):
+    return scale if u < 2.0 else str(u)  # Python never comes to the second, and no compiler takes it
+
+
+class Uncompilable(fanin.Initializer):
+    def plan(self, spec):
+        return spec.draw(text_of, 1.0)
+
+
+@pytest.mark.parametrize("scheme", [Uncompilable(), fanin.Blocks([Uncompilable(), Normal()])])
+def test_a_sampler_that_does_not_compile_shows_before_anything_is_written(scheme):
+    """The last parameter's sampler fails in the compiler: the first one is still as it was."""
+    module = nn.Linear(3, 4)
+    before = values(module)
+
+    with pytest.raises(FaninTypeError, match="text_of must be made of"):
+        init_module(module, {"weight": "ones", "bias": scheme}, seed=0)
+    assert all(torch.equal(value, before[name]) for name, value in values(module).items())

@@ -234,6 +234,17 @@ def test_the_first_draw_inside_a_compiled_function(function):
     assert done.stdout == "equal\n", done.stderr[-2000:]
 
 
+def test_a_draw_can_not_be_in_a_full_graph():
+    """With `fullgraph=True` torch refuses a draw as it refuses any break, before anything is written."""
+    full = torch.compile(lambda x: Normal()((4, 3), out=x, **KEY), backend="eager", fullgraph=True)
+    tensor = torch.zeros(4, 3)
+
+    with pytest.raises(torch._dynamo.exc.Unsupported, match="disable"):
+        full(tensor)
+    assert not tensor.any()
+    assert Normal()((4, 3), out=tensor, **KEY).any()
+
+
 def test_dtype_beside_out():
     """`dtype` may repeat the tensor's, as a name or as torch's own object, and nothing else."""
     tensor = torch.zeros(3, dtype=torch.bfloat16)

@@ -11,6 +11,7 @@ import numpy as np
 from .._backends import get_backend
 from .._plans import indexing
 from .._plans.plan import ArrayPlan, BlocksPlan, MatrixPlan, SamplerPlan
+from .._seeding import Key
 from .haar_device import algebra_of
 from .matrix import write_device_matrix, write_matrix
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from .._backends.tasks import DeviceView
     from .._plans.indexing import Axis
     from .._plans.plan import Plan
-    from .._seeding import Key
     from .._types import Array
 
     Axes: TypeAlias = Sequence[Axis]
@@ -72,9 +72,7 @@ def _materialize_blocks(plan: BlocksPlan, key: Key, device: str, out: Any, axes:
         inside = indexing.within(axes, leaf.origin, leaf.plan.shape)
         if inside is not None:
             drawn.append((leaf, *inside))
-            if isinstance(leaf.plan, SamplerPlan) and leaf.plan.sampler.takes == "u":
-                # a user's code may not compile, and that must show before the first block is written
-                get_backend(device).fill(leaf.plan, key, _emptied(out), indexing.Block(0, (0,), (1,)))
+            compile_samplers(leaf.plan, device, out)
     for leaf, places, in_whole, in_leaf in drawn:
         part = _part(out, places)
         if leaf.keeps_numbers:
@@ -83,6 +81,18 @@ def _materialize_blocks(plan: BlocksPlan, key: Key, device: str, out: Any, axes:
             materialize(leaf.plan, key.within(leaf.path), device, part, in_leaf)
     if getattr(out, "wait", False):  # once, after all
         get_backend(device).synchronize(out)
+
+
+def compile_samplers(plan: Plan, device: str, out: Out) -> None:
+    """Compile what a plan has of a user's code for an array like `out`, which stays as it is.
+
+    Such code may not compile, and that must show before the first of several draws is written.
+    """
+    if isinstance(plan, BlocksPlan):
+        for leaf in plan.leaves():
+            compile_samplers(leaf.plan, device, out)
+    elif isinstance(plan, SamplerPlan) and plan.sampler.takes == "u":
+        get_backend(device).fill(plan, Key(0, 0), _emptied(out), indexing.Block(0, (0,), (1,)))
 
 
 def _emptied(out: Out) -> Out:

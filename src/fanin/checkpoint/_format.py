@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._dtypes import FLOATING, as_dtype
+from .._dtypes import FLOAT8, FLOATING, as_dtype
 from .._errors import FaninValueError, shown
 from ..rules import Parameter
 
@@ -23,13 +23,12 @@ if TYPE_CHECKING:
 
 # safetensors' codes and what numpy calls them, in the order of the format's own enumeration: the official writer puts
 # the tensors of the last dtype first.
-DTYPES = {"BOOL": "bool", "U8": "uint8", "I8": "int8", "I16": "int16", "U16": "uint16", "F16": "float16",
-          "BF16": "bfloat16", "I32": "int32", "U32": "uint32", "F32": "float32", "C64": "complex64", "F64": "float64",
-          "I64": "int64", "U64": "uint64"}
+DTYPES = {"BOOL": "bool", "U8": "uint8", "I8": "int8", "F8_E5M2": "float8_e5m2", "F8_E4M3": "float8_e4m3fn",
+          "F8_E8M0": "float8_e8m0fnu", "F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz",
+          "I16": "int16", "U16": "uint16", "F16": "float16", "BF16": "bfloat16", "I32": "int32", "U32": "uint32",
+          "F32": "float32", "C64": "complex64", "F64": "float64", "I64": "int64", "U64": "uint64"}
 # Known to the format, and read, but not drawn: what ml_dtypes calls them, and the bits of an element in a file.
-_NARROW = {"F4": ("float4_e2m1fn", 4), "F6_E2M3": ("float6_e2m3fn", 6), "F6_E3M2": ("float6_e3m2fn", 6),
-           "F8_E5M2": ("float8_e5m2", 8), "F8_E4M3": ("float8_e4m3fn", 8), "F8_E8M0": ("float8_e8m0fnu", 8),
-           "F8_E4M3FNUZ": ("float8_e4m3fnuz", 8), "F8_E5M2FNUZ": ("float8_e5m2fnuz", 8)}
+_NARROW = {"F4": ("float4_e2m1fn", 4), "F6_E2M3": ("float6_e2m3fn", 6), "F6_E3M2": ("float6_e3m2fn", 6)}
 _CODES = {name: code for code, name in DTYPES.items()} | {name: code for code, (name, _) in _NARROW.items()}
 _RANK = {code: rank for rank, code in enumerate(DTYPES)}
 MAX_HEADER = 100_000_000  # the official reader's limit
@@ -102,7 +101,7 @@ def convert(tensors: Iterable[Parameter], dtype: np.dtype[Any] | None) -> list[P
 
 
 def _is_floating(dtype: np.dtype[Any]) -> bool:
-    return not is_drawn(dtype) or dtype.name in FLOATING
+    return not is_drawn(dtype) or dtype.name in FLOATING + FLOAT8
 
 
 def bits_of(tensor: Parameter) -> int:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from .._backends import check_device
 from .._checks import flag
 from .._drawing import arrays
-from .._drawing.execute import materialize
+from .._drawing.execute import compile_samplers, materialize
 from .._errors import FaninError, FaninValueError, listed
 from .._plans import indexing
 from .._seeding import check_source, take_key
@@ -124,12 +125,16 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     if dry_run:
         emit(table.warnings)
         return table
+    _check_real(drawn)
     meta = [slot for slot in slots if slot.place.name not in views and slot.place.tensor.is_meta]
     to_draw = {place.name for place, _ in drawn}
     following = _peft.following([slot.place for slot in slots if not slot.tied], to_draw)
     to_draw |= set(following)
     _check_meta(meta, to_draw, target)
     emit(table.warnings)
+    for place, row in drawn:
+        memory = views[place.name][0] if place.name in views else np.empty(0, row.parameter.dtype)
+        compile_samplers(row.plan, memory.device, memory)
     ready = {place.name: _parametrized.prepare(place, row, source, target)
              for place, row in drawn if place.computed}
     notes = {name: each.note for name, each in following.items()} | _parametrized.notes(slots, ready)
@@ -192,13 +197,21 @@ def _check_tensors(drawn: list[tuple[Place, Row]]) -> dict[str, Any]:
                 _parametrized.check(place.computed)
             elif _sharded.is_sharded(tensor):
                 _sharded.check(tensor)
-            elif not tensor.is_meta:
+            elif not (tensor.is_meta or arrays.is_fake(tensor)):
                 views[place.name] = arrays.writable(tensor)
                 plain.append((place.name, tensor))
         except FaninError as error:
             raise type(error)(f"{place.name!r}: {error}".replace("`out`", "it")) from None
     check_apart(plain)
     return views
+
+
+def _check_real(drawn: list[tuple[Place, Row]]) -> None:
+    fake = [place.name for place, _ in drawn if arrays.is_fake(place.tensor)]
+    if fake:
+        raise FaninValueError(f"`module` must have tensors with elements (got FakeTensors, which have none, as "
+                              f"{listed(fake)}): build it on the meta device and pass `device`, or pass dry_run=True "
+                              "for the table alone")
 
 
 def _check_meta(meta: list[Slot], to_draw: set[str], device: torch.device | None) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .._drawing.arrays import is_fake
 from .._errors import FaninValueError
 from ._places import Place, modules
 from ._sharded import is_sharded
@@ -61,8 +62,8 @@ def _identity(place: Place) -> Hashable:
 
 def _has_memory(tensor: torch.Tensor) -> bool:
     try:
-        return tensor.data_ptr() != 0
-    except RuntimeError:  # sparse, fake, or another subclass without memory of its own
+        return not is_fake(tensor) and tensor.data_ptr() != 0
+    except RuntimeError:  # sparse, or another subclass without memory of its own
         return False
 
 
