@@ -14,15 +14,17 @@ from ._backends import find_devices
 from ._errors import FaninError, FaninTypeError, FaninValueError, FaninWarning, one_line
 from ._initializers import Registry
 from ._json import parse_json
+from ._report import Content
+from ._report.text import print_content
 from ._seeding import check_seed
 from ._terminal import collected_warnings, error_lines, interrupts, print_table, progress_bar
 from ._version import __version__
 from .checkpoint import Report, Written, init, read_spec, verify, write_table
-from .checkpoint._format import code_of, floating_dtype, measure
+from .checkpoint._format import floating_dtype, measure
 from .checkpoint._job import Job, make_job
 from .checkpoint._partition import parse_shard, parse_size
 from .checkpoint._spec.tables import table_text
-from .rules import Row
+from .rules._content import content
 from .rules._files import rule_sets
 from .rules._warnings import emit
 
@@ -88,7 +90,8 @@ def _parser() -> _Parser:
     init.add_argument("-o", "--output", metavar="OUT", help="the file to write, "
                       "NAME.safetensors, or a folder for model.safetensors; with several files, their folder")
     init.add_argument("--rules", required=True, metavar="FILE|NAME", help="which tensor gets which scheme: a TOML or "
-                      f"JSON file, or one of {', '.join(rule_sets())}")
+                      f"JSON file; one of {', '.join(rule_sets())}; or a preset, such as he_normal, for all weights, "
+                      "with zeros for biases and what others start from")
     init.add_argument("--seed", type=_argument(_seed), default=0, metavar="N", help="an int in [0, 2**64), 0 by "
                       "default; a tensor's values depend on it and on the tensor's name")
     init.add_argument("--layout", choices=("torch", "jax"), default="torch", help="the order of axes that schemes "
@@ -103,6 +106,8 @@ def _parser() -> _Parser:
     init.add_argument("--overwrite", action="store_true", help="replace files that are there with other contents; else "
                       "they are an error")
     init.add_argument("--dry-run", action="store_true", help="print what each tensor would get and write nothing")
+    init.add_argument("--all", action="store_true", help="in the dry run's table, a line for each tensor, instead of "
+                      "one for a run of layers that are alike")
     init.add_argument("--warnings-as-errors", action="store_true", help="write nothing where there is a warning, such "
                       "as a rule that decides nothing")
     init.set_defaults(run=_init, refuse=init.error)
@@ -164,7 +169,7 @@ def _init(args: argparse.Namespace) -> None:
                "shard": args.shard}
     if args.dry_run:
         job = make_job(spec, args.rules, **options)
-        _print_job(job)
+        _print_job(job, args.all)
         _print_notes(spec.notes)
         emit(job.warnings)
         return
@@ -233,21 +238,11 @@ def _verdict(report: Report) -> str:
     return f"OK, {report.tensors:,} tensors, {report.elements:,} elements, {report.nbytes:,} bytes{bound}"
 
 
-def _print_job(job: Job) -> None:
-    columns = ["parameter", "shape", "dtype", "rule", "scheme", "std"]
-    if job.parts is None:
-        rows = job.rows
-        print_table(columns, map(_cells, rows))
-    else:
-        rows = [row for name in job.own for row in job.parts[name]]
-        print_table([*columns, "file"], [[*_cells(row), name] for name in job.own for row in job.parts[name]])
-    print(_totals(*measure([row.parameter for row in rows])))
-
-
-def _cells(row: Row) -> list[str]:
-    parameter = row.parameter
-    return [parameter.name, str(list(parameter.shape)), code_of(parameter.dtype), row.rule or "", row.label,
-            _number(row.plan.std)]
+def _print_job(job: Job, unfold: bool) -> None:
+    files = {"": job.rows} if job.parts is None else {name: job.parts[name] for name in job.own}
+    grids = [grid._replace(title=name) for name, rows in files.items() for grid in content(rows, (), unfold).grids]
+    exact = _totals(*measure([row.parameter for rows in files.values() for row in rows]))
+    print_content(Content("What each tensor gets", grids=tuple(grids), notes=(exact,), compact=True))
 
 
 def _totals(tensors: int, elements: int, nbytes: int) -> str:

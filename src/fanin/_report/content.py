@@ -12,11 +12,14 @@ class Column(NamedTuple):
         name: its heading.
         number: whether numbers stand in it, which are aligned to the right and never broken.
         path: whether dotted names stand in it, which lose their middle where a line would be too long.
+        spare: whether the column is left out of text where a line would be too long, those with the highest number
+            first; 0 stays.
     """
 
     name: str
     number: bool = False
     path: bool = False
+    spare: int = 0
 
 
 class Grid(NamedTuple):
@@ -35,12 +38,14 @@ class Content(NamedTuple):
         words: paragraphs before the tables, the verdict first.
         grids: the tables.
         notes: paragraphs after them.
+        compact: whether its text has no blank lines between these parts.
     """
 
     title: str
     words: tuple[str, ...] = ()
     grids: tuple[Grid, ...] = ()
     notes: tuple[str, ...] = ()
+    compact: bool = False
 
 
 def significant(value: float | None, digits: int = 3) -> str:

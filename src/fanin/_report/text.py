@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import shutil
+import sys
 from typing import TYPE_CHECKING
 
 from .content import Content, Grid
@@ -29,6 +30,17 @@ def to_text(content: Content, width: int | None = None) -> str:
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
+def print_content(content: Content) -> None:
+    """Print on standard output: to fit a terminal, in its colours, and elsewhere a line for each row, however long."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        console = Console(file=sys.stdout, highlight=False)
+        console.print(renderable(content, console.width))
+    else:
+        sys.stdout.write(to_text(content, 10**6) + "\n")
+
+
 def renderable(content: Content, width: int) -> RenderableType:
     """What rich prints."""
     from rich.console import Group
@@ -38,6 +50,8 @@ def renderable(content: Content, width: int) -> RenderableType:
                                    for number, words in enumerate(content.words)]
     parts += [_table(grid, width) for grid in content.grids]
     parts += [Text(note, "dim") for note in content.notes]
+    if content.compact:
+        return Group(*parts)
     spaced = [piece for part in parts for piece in (Text(), part)][1:]
     return Group(*spaced)
 
@@ -47,6 +61,7 @@ def _table(grid: Grid, width: int) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
+    grid = without_spare(grid, width)
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     for column in grid.columns:
         table.add_column(column.name, justify="right" if column.number else "left",
@@ -56,18 +71,40 @@ def _table(grid: Grid, width: int) -> RenderableType:
     return Group(Text(grid.title, "bold"), table) if grid.title else table
 
 
+def without_spare(grid: Grid, width: int) -> Grid:
+    """The table without as many of its spare columns as keep a line from fitting."""
+    while _excess(grid, width) > 0 and any(column.spare for column in grid.columns):
+        most = max(column.spare for column in grid.columns)
+        kept = [place for place, column in enumerate(grid.columns) if column.spare < most]
+        grid = grid._replace(columns=tuple(grid.columns[place] for place in kept),
+                             rows=tuple(tuple(row[place] for place in kept) for row in grid.rows))
+    return grid
+
+
 def fitted(grid: Grid, width: int) -> list[tuple[str, ...]]:
     """The rows, with names shortened where the others leave them too little room."""
-    paths = [place for place, column in enumerate(grid.columns) if column.path]
-    widths = [max(len(cell) for cell in cells) for cells in zip([column.name for column in grid.columns], *grid.rows)]
-    widths = [width if column.number or column.path else min(width, _WRAPPED)
-              for column, width in zip(grid.columns, widths)]
-    excess = sum(widths) + _GAP * (len(widths) - 1) - width
+    paths, excess = [place for place, column in enumerate(grid.columns) if column.path], _excess(grid, width)
     if not paths or excess <= 0:
         return list(grid.rows)
+    widths = _widths(grid)
     limit = max(_SMALLEST, max(widths[place] for place in paths) - -(-excess // len(paths)))
     return [tuple(shorten(cell, limit) if place in paths else cell for place, cell in enumerate(row))
             for row in grid.rows]
+
+
+def _excess(grid: Grid, width: int) -> int:
+    """By how much a line is too long; below 0 where it is not."""
+    widths = _widths(grid)
+    return sum(widths) + _GAP * (len(widths) - 1) - width
+
+
+def _widths(grid: Grid) -> list[int]:
+    """What the columns claim: text may break into lines, between words."""
+    widths = []
+    for column, cells in zip(grid.columns, zip([column.name for column in grid.columns], *grid.rows)):
+        whole, word = max(map(len, cells)), max(len(word) for cell in cells for word in (cell.split() or [""]))
+        widths.append(whole if column.number or column.path else max(min(whole, _WRAPPED), word))
+    return widths
 
 
 def shorten(name: str, width: int) -> str:

@@ -74,7 +74,8 @@ def init_model(model: Any, rules: Any, *, seed: Seed | None = None, shardings: A
             linen's variables, `{"params": ...}` or what is in it, boxed or not; or any other pytree. Nothing but names
             and shapes is known here: kernels are (*kernel, in, out), for others (stacked layers' among them) give the
             rule a layout, {"name": "he_normal", "layout": "bio"}.
-        rules: `Rules`, or what they can be made of: entries, {match: init}, a file, a scheme for all.
+        rules: `Rules`, or what they can be made of: one word ("he_normal", a scheme) for the weights, and for all else
+            what it starts from; entries, {match: init}, a file.
         seed: an int in [0, 2**64), a `Stream`, or None, the default stream. Over several processes one must be given.
         shardings: None, and each array stays where it is (a ShapeDtypeStruct's own sharding counts); a sharding for
             all; a function from a `fanin.rules.Parameter` to a sharding or None; or a tree of shardings by the same

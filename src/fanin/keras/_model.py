@@ -55,8 +55,8 @@ def init_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = Non
 
     Args:
         model: a built `keras.Model`, or a layer.
-        rules: `fanin.Rules`, or what makes them: {"*.bias": "zeros", "*": "he_normal"}, a list of entries, a rule file,
-            one scheme for all.
+        rules: `fanin.Rules`, or what makes them: one word ("he_normal", a scheme) for the weights, and for all else
+            what it starts from; {"*.bias": "zeros", "*": "he_normal"}, a list of entries, a rule file.
         seed: an int in [0, 2**64), or a `Stream`, which does not move, or None, the default stream.
         buffers: which variables that were made with trainable=False (moving averages) rules are asked about; others
             stay as they are. False, none; True, all; a glob or several, those of such names. Random generators' states
@@ -80,11 +80,12 @@ def init_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = Non
     >>> from fanin.keras import init_model
     >>> model = keras.Sequential([keras.Input((256,)), keras.layers.Dense(512), keras.layers.Dense(10, name="logits")])
     >>> print(init_model(model, {"*.bias": "zeros", "*.kernel": "he_normal"}, seed=0))
-    parameter      shape       dtype    layer  rule      scheme                                   std
-    dense.kernel   [256, 512]  float32  Dense  *.kernel  VarianceScaling(scale=2.0, layout='io')  0.088388348
-    dense.bias     [512]       float32  Dense  *.bias    Constant(value=0.0)                      0
-    logits.kernel  [512, 10]   float32  Dense  *.kernel  VarianceScaling(scale=2.0, layout='io')  0.0625
-    logits.bias    [10]        float32  Dense  *.bias    Constant(value=0.0)                      0
+    4 tensors, 137 k parameters, 547 kB of float32
+    parameter        shape  rule      scheme                      fan_in  fan_out     std
+    dense.kernel   256×512  *.kernel  VarianceScaling(scale=2.0)     256      512  0.0884
+    dense.bias         512  *.bias    Constant(value=0.0)                               0
+    logits.kernel   512×10  *.kernel  VarianceScaling(scale=2.0)     512       10  0.0625
+    logits.bias         10  *.bias    Constant(value=0.0)                               0
     """
     rules, source, dry_run = Rules.of(rules), check_source(seed), flag("dry_run", dry_run)
     slots = _find_slots(model, buffers)

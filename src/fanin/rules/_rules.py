@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._checks import choice, flag, integer
-from .._errors import FaninError, FaninTypeError, FaninValueError, shown
+from .._errors import FaninError, FaninTypeError, FaninValueError, listed, shown
 from .._initializers import Initializer, Registry
 from .._initializers.codec import as_json
 from .._json import check_values
@@ -70,10 +70,13 @@ class Rules:
     >>> from fanin.rules import Parameter, Rules
     >>> rules = Rules({"*.bias": "zeros", "*.out.weight": {"name": "normal", "std": "=0.02/sqrt(2*layers)"},
     ...                "*": {"name": "normal", "std": 0.02}})
-    >>> print(rules.assign([Parameter(f"block.{i}.out.weight", (8, 8), np.dtype("float32")) for i in (0, 1)]))
-    parameter           shape   dtype    rule          scheme                      std
-    block.0.out.weight  [8, 8]  float32  *.out.weight  Normal(mean=0.0, std=0.01)  0.01
-    block.1.out.weight  [8, 8]  float32  *.out.weight  Normal(mean=0.0, std=0.01)  0.01
+    >>> names = [f"block.{i}.{each}" for i in range(8) for each in ("in.weight", "out.weight")]
+    >>> print(rules.assign([Parameter(name, (8, 8), np.dtype("float32")) for name in [*names, "head.bias"]]))
+    17 tensors, 1,088 parameters, 4,352 B of float32
+    parameter                  shape  rule          scheme                 std
+    block.{0..7}.in.weight ×8    8×8  *             Normal(std=0.02)      0.02
+    block.{0..7}.out.weight ×8   8×8  *.out.weight  Normal(std=0.005)    0.005
+    head.bias                    8×8  *.bias        Constant(value=0.0)      0
     """
 
     def __init__(self, entries: Iterable[Any] | Mapping[str, Any], variables: Mapping[str, float] | None = None,
@@ -259,9 +262,15 @@ class Rules:
         return [rule.entry for rule in self._rules]
 
     def __repr__(self) -> str:
-        variables = f", variables={self._variables!r}" if self._variables else ""
-        strict = "" if self._strict else ", strict=False"
-        return f"Rules({self._entries()!r}{variables}{strict})"
+        if self._word:
+            return f"<Rules: {self._word} for weights, and for all else what it starts from>"
+        first = listed((f"{rule.match!r} {_named(rule.entry['init'])}" for rule in self._rules), at_most=3)
+        return f"<Rules: {first}>"
+
+
+def _named(init: Any) -> str:
+    """What a rule draws, by name."""
+    return str(init.get("name", init.get("scheme"))) if isinstance(init, Mapping) else str(init)
 
 
 def _is_scheme(table: Mapping[str, Any]) -> bool:

@@ -10,9 +10,8 @@ import numpy as np
 from .._initializers import Initializer
 from .._initializers.codec import expression
 from .._initializers.parameters import defaults
+from .._report import Content, View
 from ._parameter import Parameter
-
-COLUMNS = ("parameter", "shape", "dtype", "layer", "rule", "scheme", "std", "note")
 
 
 class Row(NamedTuple):
@@ -34,9 +33,22 @@ class Row(NamedTuple):
     plan: Any = None
     note: str = ""
 
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """`fan_in`, `fan_out` and `std` of what is drawn, None where there are none."""
+        known: dict[str, Any] = {key: getattr(self.plan, key, None) for key in ("fan_in", "fan_out", "std")}
+        layer = self.parameter.layer
+        if self.plan is not None and known["fan_in"] is None and layer is not None and layer.layout is not None:
+            fans = self.parameter.fans()
+            known |= {"fan_in": fans.fan_in, "fan_out": fans.fan_out}
+        return known
 
-class Table(Sequence[Row]):
-    """Rows, one for each parameter; printed as text, with the warnings below.
+
+class Table(View, Sequence[Row]):
+    """Rows, one for each parameter; printed with totals, and with what is left alone and the warnings below.
+
+    Layers that are alike stand in one row (`to_text(unfold=True)` has a row for each). Where a line would be too long,
+    columns are left out; `to_dicts` has all.
 
     Attributes:
         rows: what each parameter gets.
@@ -56,19 +68,12 @@ class Table(Sequence[Row]):
         """The rows that have a scheme."""
         return [row for row in self.rows if row.scheme is not None]
 
-    def cells(self) -> tuple[list[str], list[list[str]]]:
-        """The names of the columns in which anything stands, and their text in each row."""
-        lines = [_cells(row) for row in self.rows]
-        used = [column for column, name in enumerate(COLUMNS)
-                if name not in ("layer", "note") or any(line[column] for line in lines)]
-        return [COLUMNS[column] for column in used], [[line[column] for column in used] for line in lines]
-
     def to_dicts(self) -> list[dict[str, Any]]:
-        """The rows as dicts that JSON can hold; `init` is the scheme's config."""
+        """The rows as dicts that JSON can hold, and pandas and polars take; `init` is the scheme's config."""
         return [{"parameter": row.parameter.name, "shape": list(row.parameter.shape),
                  "dtype": row.parameter.dtype.name,
                  "layer": row.parameter.layer.to_json() if row.parameter.layer else None, "rule": row.rule,
-                 "init": row.scheme.get_config() if row.scheme is not None else None, "note": row.note}
+                 "init": row.scheme.get_config() if row.scheme is not None else None, **row.numbers, "note": row.note}
                 for row in self.rows]
 
     def __len__(self) -> int:
@@ -91,34 +96,34 @@ class Table(Sequence[Row]):
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # schemes may hold arrays
 
-    def __str__(self) -> str:
-        columns, lines = self.cells()
-        widths = [max(map(len, column)) for column in zip(columns, *lines)]
-        text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
-                for line in [columns, *lines]]
-        return "\n".join(text + [f"warning: {warning}" for warning in self.warnings])
+    def _content(self, unfold: bool = False) -> Content:
+        from ._content import content
 
-    def __repr__(self) -> str:
-        return f"<Table of {len(self)} parameters, {len(self.drawn)} of them drawn>"
+        return content(self.rows, self.warnings, unfold)
+
+
+_AXES = ("layout", "groups", "transposed", "fan_in", "fan_out", "axis")  # a table has the fans
 
 
 def label(scheme: Initializer) -> str:
-    """A scheme in short: its first parameter, and the others that don't have their default.
+    """A scheme in short: the parameters that don't have their default, without those that say which axes are which.
 
     >>> from fanin import Registry
-    >>> label(Registry.get("he_normal"))
-    'VarianceScaling(scale=2.0)'
+    >>> label(Registry.get("he_normal", layout="*io")), label(Registry.get("normal", std=0.02))
+    ('VarianceScaling(scale=2.0)', 'Normal(std=0.02)')
     """
-    values = {name: (getattr(scheme, name), default) for name, default in defaults(type(scheme)).items()}
-    first = next(iter(values), None)
-    shown = [f"{name}={_short(value)}" for name, (value, default) in values.items()
-             if name == first or not _same(value, default)]
-    return f"{type(scheme).__name__}({', '.join(shown)})"
+    values = {name: (getattr(scheme, name), default) for name, default in defaults(type(scheme)).items()
+              if name not in _AXES}
+    changed = {name: value for name, (value, default) in values.items() if not _same(value, default)}
+    shown = changed or {name: value for name, (value, _) in list(values.items())[:1]}
+    return f"{type(scheme).__name__}({', '.join(f'{name}={_short(value)}' for name, value in shown.items())})"
 
 
 def _short(value: Any) -> str:
     if isinstance(value, Initializer):
         return label(value)
+    if isinstance(value, float) and float(f"{value:.3g}") != value:
+        return f"{value:.3g}"
     if isinstance(value, np.ndarray) and value.size > 16:
         return f"<array of shape {value.shape}>"
     return f"[{', '.join(map(_short, value))}]" if isinstance(value, (list, tuple)) else expression(value)
@@ -127,9 +132,3 @@ def _short(value: Any) -> str:
 def _same(value: Any, default: Any) -> bool:
     return type(value) is type(default) and not isinstance(value, np.ndarray) and value == default
 
-
-def _cells(row: Row) -> list[str]:
-    parameter, std = row.parameter, getattr(row.plan, "std", None)
-    types = parameter.layer.types if parameter.layer else ()
-    return [parameter.name, str(list(parameter.shape)), parameter.dtype.name, types[0] if types else "",
-            row.rule or "", row.label, "" if std is None else f"{std:.8g}", row.note]

@@ -73,8 +73,9 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     Args:
         module: plain; compiled, checkpoint-wrapped, in DistributedDataParallel; parametrized; sharded into DTensors
             (`fully_shard`, tensor parallelism), of which each rank draws only its part.
-        rules: `fanin.Rules`, or what makes them: {"*.bias": "zeros", "*": "he_normal"}, a list of entries, a rule file,
-            "torch" or "transformer", one scheme for all.
+        rules: `fanin.Rules`, or what makes them: one word ("he_normal", a scheme) for the weights, and for all else
+            what it starts from; "torch" or "transformer"; {"*.bias": "zeros", "*": "normal"}; a list of entries; a
+            file.
         seed: an int in [0, 2**64), or a `Stream`, which does not move, or None, the default stream. Give the same on
             every rank.
         device: where to put what is on the meta device: "cpu", "cuda", "cuda:1". What has memory stays where it is.
@@ -105,11 +106,12 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     >>> from fanin.torch import init_module
     >>> model = torch.nn.Sequential(torch.nn.Linear(256, 512), torch.nn.ReLU(), torch.nn.Linear(512, 10))
     >>> print(init_module(model, {"*.bias": "zeros", "*.weight": {"name": "normal", "std": 0.02}}, seed=0))
-    parameter  shape       dtype    layer   rule      scheme                      std
-    0.weight   [512, 256]  float32  Linear  *.weight  Normal(mean=0.0, std=0.02)  0.02
-    0.bias     [512]       float32  Linear  *.bias    Constant(value=0.0)         0
-    2.weight   [10, 512]   float32  Linear  *.weight  Normal(mean=0.0, std=0.02)  0.02
-    2.bias     [10]        float32  Linear  *.bias    Constant(value=0.0)         0
+    4 tensors, 137 k parameters, 547 kB of float32
+    parameter    shape  layer   rule      scheme               fan_in  fan_out   std
+    0.weight   512×256  Linear  *.weight  Normal(std=0.02)        256      512  0.02
+    0.bias         512  Linear  *.bias    Constant(value=0.0)                      0
+    2.weight    10×512  Linear  *.weight  Normal(std=0.02)        512       10  0.02
+    2.bias          10  Linear  *.bias    Constant(value=0.0)                      0
     """
     rules, source = Rules.of(rules), check_source(seed)
     target, dry_run = _device(device), flag("dry_run", dry_run)
