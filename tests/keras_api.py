@@ -37,9 +37,10 @@ SIGNATURES = {
 
 
 def signature_of(function):
-    """Parameters and defaults as text, without annotations, which Keras has none of."""
+    """Parameters and defaults as text, without annotations and keyword-only ones, which Keras has none of."""
     full = inspect.signature(function)
-    bare = [parameter.replace(annotation=parameter.empty) for parameter in full.parameters.values()]
+    bare = [parameter.replace(annotation=parameter.empty) for parameter in full.parameters.values()
+            if parameter.kind is not parameter.KEYWORD_ONLY]
     return str(full.replace(parameters=bare, return_annotation=full.empty))
 
 
@@ -47,6 +48,8 @@ CALL = "(self, shape, dtype=None)"
 CLASSES = [name for name in SIGNATURES if name[0].isupper()]
 DRAWING = [name for name in CLASSES if name not in ("Initializer", "STFT")]
 RANDOM = [name for name in DRAWING if "seed" in SIGNATURES[name]]
+
+REPEATED = [name for name in RANDOM if name != "Orthogonal"]  # those with `backend=`
 
 # The other names in the module.
 ALIASES = {

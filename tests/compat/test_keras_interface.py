@@ -264,7 +264,7 @@ def test_unknown_names_get_close_matches(initializers):
 
 def test_unknown_parameters_name_the_known_ones(initializers):
     """A config with a parameter that the class doesn't have is a TypeError that lists those it has."""
-    with pytest.raises(TypeError, match="which are seed, input_axes, output_axes .*'sed'"):
+    with pytest.raises(TypeError, match="which are seed, input_axes, output_axes, backend .*'sed'"):
         initializers.deserialize({"class_name": "HeNormal", "config": {"sed": 1}})
 
 

@@ -25,6 +25,7 @@ from keras_api import (
     REFUSED_ARGUMENTS,
     REFUSED_CALLS,
     REFUSED_IDENTIFIERS,
+    REPEATED,
     SIGNATURES,
     STRINGS,
     signature_of,
@@ -303,6 +304,43 @@ def check_seeds():
         assert keras.ops.convert_to_numpy(generator.state.value)[1] == 3
     again = ours.get(json.loads(json.dumps(ours.serialize(initializer))))
     assert again.seed.get_config() == generator.get_config()
+
+
+REPEATED_CASES = [
+    *((name, {}) for name in REPEATED),
+    ("RandomUniform", {"minval": -0.3, "maxval": 1.7}),
+    ("RandomNormal", {"mean": 0.5, "stddev": 2.0}),
+    ("TruncatedNormal", {"mean": 0.5, "stddev": 2.0}),
+    ("VarianceScaling", {"scale": 0.3, "mode": "fan_out", "distribution": "untruncated_normal"}),
+    ("VarianceScaling", {"mode": "fan_avg", "distribution": "uniform", "input_axes": [0], "output_axes": [1]}),
+]
+
+
+def check_backend_repeats_keras_own_numbers():
+    """With `backend=` every bit is Keras' on its backend: each class, seed, shape and real dtype; on JAX float32."""
+    import keras
+
+    import fanin.compat.keras as ours
+
+    backend = keras.backend.backend()
+    dtypes = ["float32"] if backend == "jax" else ["float32", "float64", "float16", "bfloat16"]
+
+    def values(tensor):
+        return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float64" if backend != "jax" else "float32"))
+
+    for name, arguments in REPEATED_CASES:
+        vectors = [] if "input_axes" in arguments else [((), 7), ((5,), 7), ((0, 3), 7)]
+        for shape, seed in [((2, 3), 0), ((2, 3), 2**32 - 1), ((300, 256), 7), ((3, 3, 17, 9), 7), *vectors]:
+            for dtype in dtypes:
+                theirs = getattr(keras.initializers, name)(**arguments, seed=seed)(shape, dtype)
+                mine = getattr(ours, name)(**arguments, seed=seed, backend=backend)(shape, dtype)
+                assert mine.dtype == theirs.dtype
+                assert np.array_equal(values(mine), values(theirs)), (name, arguments, shape, seed, dtype)
+        both = [getattr(module, name)(**arguments, seed=keras.random.SeedGenerator(5), **given)
+                for module, given in ((keras.initializers, {}), (ours, {"backend": backend}))]
+        for _ in range(3):
+            theirs, mine = (values(each((4, 33))) for each in both)
+            assert np.array_equal(mine, theirs), name
 
 
 def check_parameters_may_be_tensors():

@@ -48,6 +48,12 @@ def uniform(scale: float, shape: Dims, dtype: np.dtype[Any]) -> Draw:
     return _signed(scale, Uniform(0.0, abs(scale)), shape, dtype)
 
 
+def uniform_between(low: float, high: float, shape: Dims) -> Draw:
+    """float32 U[low, high), as jax.random.uniform draws it with minval and maxval."""
+    check_range("`minval`, `maxval`", low, high, np.dtype(np.float32))
+    return _float32(shape, _samplers.uniform, low, F(high) - F(low), 1)
+
+
 def normal(stddev: float, shape: Dims, dtype: np.dtype[Any]) -> Draw:
     """N(0, stddev²)."""
     require_floating("normal", dtype, complex_too=True)

@@ -4,7 +4,7 @@ Without Keras they return numpy arrays. Where Keras (3.5 or newer) can be import
 then the classes derive from `keras.initializers.Initializer`, return tensors of its backend, and are registered as
 "fanin>HeNormal" and so on, so that `.keras` files hold them. Import this module before loading such a file: without it
 Keras takes its own class of that name. Values are equal on all backends, bit for bit, and don't depend on
-what else was drawn. They aren't Keras' values for the same seed.
+what else was drawn. They aren't Keras' values for the same seed, unless `backend=` asks for those.
 
 >>> import fanin.compat.keras as initializers
 >>> w = initializers.HeNormal(seed=3)((512, 256))

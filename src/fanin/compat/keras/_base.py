@@ -8,7 +8,7 @@ from ..._checks import shape as check_shape
 from ..._dtypes import COMPLEX, FLOATING, is_floating
 from ..._errors import FaninValueError
 from .._shared.system import System
-from . import _link, _seeds
+from . import _link, _replay, _seeds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,11 +52,14 @@ class Drawn(_link.Initializer):
 
 
 class RandomInitializer(Drawn):
-    """An initializer that draws random numbers, from `seed`."""
+    """An initializer that draws random numbers, from `seed`: fanin's, or Keras' own on `backend`."""
 
-    def __init__(self, seed: Any = None) -> None:
+    def __init__(self, seed: Any = None, backend: _replay.Backend | None = None) -> None:
         self._init_seed = _seeds.check(seed)
         self.seed: Any = _link.default_seed() if seed is None else self._init_seed
+        self.backend: _replay.Backend | None = _replay.check_backend(backend)
+        if self.backend is not None:
+            self.seed = _seeds.check_words(self.seed % 2**32 if seed is None else self.seed)
 
     @property
     def _source(self) -> int | Stream:
@@ -67,13 +70,24 @@ class RandomInitializer(Drawn):
         if not is_floating(number):
             raise FaninValueError(f"`dtype` must be a floating-point type for {type(self).__name__} (got "
                                   f"{number.name}): one of {', '.join(FLOATING + COMPLEX)}")
-        return super().__call__(shape, number.name)
+        if self.backend is None:
+            return super().__call__(shape, number.name)
+        dims = check_shape(shape)
+        return _link.tensor(_replay.draw(self.backend, self._law(dims), dims, number, _seeds.words(self.seed)))
+
+    def _law(self, shape: Dims) -> _replay.Law:
+        """What Keras asks its backend for."""
+        raise NotImplementedError
 
     __call__.__doc__ = Drawn.__call__.__doc__
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments, as a dict that JSON can hold: a SeedGenerator as Keras writes it; None stays None."""
-        return {"seed": _seeds.config(self._init_seed)}
+        """The arguments, as a dict that JSON can hold: a SeedGenerator as Keras writes it; None stays None.
+
+        A `backend`, which Keras doesn't know, is in it only if one was given.
+        """
+        seed = {"seed": _seeds.config(self._init_seed)}
+        return seed if self.backend is None else {**seed, "backend": self.backend}
 
 
 def number(value: Any) -> Any:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from typing_extensions import override
 
 from ._base import KERAS, RandomInitializer, number
+from ._replay import Law
 
 if TYPE_CHECKING:
     from ..._initializers import Initializer as Scheme
     from ..._types import Dims
+    from ._replay import Backend
 
 
 class _SameForAll(RandomInitializer):
     """An initializer whose scheme doesn't depend on the shape, so that its parameters are checked when it is made."""
 
-    def __init__(self, seed: Any = None) -> None:
-        super().__init__(seed=seed)
+    def __init__(self, seed: Any = None, backend: Backend | None = None) -> None:
+        super().__init__(seed, backend)
         self._preset()
 
     def _preset(self) -> Scheme:
@@ -34,7 +36,7 @@ class RandomUniform(_SameForAll):
 
     Args:
         minval, maxval: finite numbers, minval <= maxval.
-        seed: as in `VarianceScaling`.
+        seed, backend: as in `VarianceScaling`.
 
     Raises:
         FaninTypeError, FaninValueError: an argument out of its range. (The torch backend takes minval > maxval, and
@@ -45,14 +47,19 @@ class RandomUniform(_SameForAll):
     (True, True)
     """
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Any = None) -> None:
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Any = None, *,
+                 backend: Backend | None = None) -> None:
         self.minval: float = number(minval)
         self.maxval: float = number(maxval)
-        super().__init__(seed=seed)
+        super().__init__(seed, backend)
 
     @override
     def _preset(self) -> Scheme:
         return KERAS.preset("random_uniform", low=self.minval, high=self.maxval)
+
+    @override
+    def _law(self, shape: Dims) -> Law:
+        return Law("uniform", self.minval, self.maxval)
 
     @override
     def get_config(self) -> dict[str, Any]:
@@ -61,18 +68,24 @@ class RandomUniform(_SameForAll):
 
 
 class _Normal(_SameForAll):
-    """A normal law by its mean and stddev, under its name in Keras' profile."""
+    """A normal law by its mean and stddev, under its name in Keras' profile and in its backends."""
 
     _name = ""
+    _backend_name: Literal["normal", "truncated_normal"] = "normal"
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None, *,
+                 backend: Backend | None = None) -> None:
         self.mean: float = number(mean)
         self.stddev: float = number(stddev)
-        super().__init__(seed=seed)
+        super().__init__(seed, backend)
 
     @override
     def _preset(self) -> Scheme:
         return KERAS.preset(self._name, mean=self.mean, std=self.stddev)
+
+    @override
+    def _law(self, shape: Dims) -> Law:
+        return Law(self._backend_name, self.mean, self.stddev)
 
     @override
     def get_config(self) -> dict[str, Any]:
@@ -86,7 +99,7 @@ class RandomNormal(_Normal):
     Args:
         mean: a finite number.
         stddev: finite, >= 0.
-        seed: as in `VarianceScaling`.
+        seed, backend: as in `VarianceScaling`.
 
     Raises:
         FaninTypeError, FaninValueError: an argument out of its range.
@@ -105,7 +118,7 @@ class TruncatedNormal(_Normal):
     Args:
         mean: a finite number.
         stddev: finite, >= 0; that of the untruncated normal. The values' is 0.8796·stddev, as in Keras.
-        seed: as in `VarianceScaling`.
+        seed, backend: as in `VarianceScaling`.
 
     Raises:
         FaninTypeError, FaninValueError: an argument out of its range.
@@ -118,6 +131,7 @@ class TruncatedNormal(_Normal):
     """
 
     _name = "truncated_normal"
+    _backend_name = "truncated_normal"
 
 
 class Orthogonal(_SameForAll):

@@ -12,11 +12,15 @@ from typing_extensions import override
 from ..._checks import choice, integer, nonnegative
 from ..._errors import FaninError, FaninIndexError, FaninTypeError, FaninValueError
 from ..._initializers import Registry
+from ..._plans.fans import Fans, compute_fans
+from ..._plans.truncation import CUT_AT_TWO_STD
 from ._base import KERAS, RandomInitializer, number
+from ._replay import Law
 
 if TYPE_CHECKING:
     from ..._initializers import Initializer as Scheme
     from ..._types import Dims
+    from ._replay import Backend
 
 MODES = ("fan_in", "fan_out", "fan_avg")
 DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
@@ -34,6 +38,9 @@ class VarianceScaling(RandomInitializer):
             the initializer is made, so that its calls repeat too; from Python's `random` where Keras is installed, so
             that `keras.utils.set_random_seed` repeats a run, else from fanin's default stream. A `SeedGenerator` or a
             `fanin.Stream`: each call gives other values. fanin's own way is a name for each parameter.
+        backend: None for fanin's values, the same on every backend; "jax", "torch" or "numpy" for those of Keras on
+            that backend, without it: float32 on JAX, all real types on the others, with a seed in [0, 2**32) or a
+            `SeedGenerator`.
         input_axes, output_axes: lists of ints. Given both, fan_in and fan_out are the products of these axes alone,
             without the receptive field; one alone does nothing, as in Keras.
 
@@ -58,7 +65,7 @@ class VarianceScaling(RandomInitializer):
 
     def __init__(self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal",
                  seed: Any = None, input_axes: Iterable[int] | None = None,
-                 output_axes: Iterable[int] | None = None) -> None:
+                 output_axes: Iterable[int] | None = None, *, backend: Backend | None = None) -> None:
         self.scale: float = number(scale)
         if nonnegative("scale", self.scale) == 0:
             raise FaninValueError(f"`scale` must be > 0 (got {scale!r})")
@@ -69,19 +76,33 @@ class VarianceScaling(RandomInitializer):
         self.distribution: str = choice("distribution", distribution, DISTRIBUTIONS)
         self.input_axes: list[int] | None = _axes("input_axes", input_axes)
         self.output_axes: list[int] | None = _axes("output_axes", output_axes)
-        super().__init__(seed=seed)
+        super().__init__(seed, backend)
 
     @override
     def _scheme(self, shape: Dims, dtype: np.dtype[Any]) -> Scheme:
-        given: dict[str, Any] = {}
-        if self.input_axes is not None and self.output_axes is not None:
-            given = {"fan_in": _product("input_axes", self.input_axes, shape),
-                     "fan_out": _product("output_axes", self.output_axes, shape)}
-        elif len(shape) < 2:
-            given = dict.fromkeys(("fan_in", "fan_out"), math.prod(shape))
-        fans = {name: max(1, fan) for name, fan in given.items()}
+        fan_in, fan_out = self._fans(shape)
         return KERAS.preset("variance_scaling", scale=self.scale, mode=self.mode, distribution=self.distribution,
-                            **fans)
+                            fan_in=max(1, fan_in), fan_out=max(1, fan_out))
+
+    @override
+    def _law(self, shape: Dims) -> Law:
+        fan_in, fan_out = self._fans(shape)
+        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, fan)
+        if self.distribution == "uniform":
+            limit = math.sqrt(3 * variance)
+            return Law("uniform", -limit, limit)
+        if self.distribution == "untruncated_normal":
+            return Law("normal", 0.0, math.sqrt(variance))
+        return Law("truncated_normal", 0.0, math.sqrt(variance) / CUT_AT_TWO_STD)
+
+    def _fans(self, shape: Dims) -> Fans:
+        if self.input_axes is not None and self.output_axes is not None:
+            return Fans(_product("input_axes", self.input_axes, shape),
+                        _product("output_axes", self.output_axes, shape))
+        if len(shape) < 2:
+            return Fans(math.prod(shape), math.prod(shape))
+        return compute_fans(shape, "*io")
 
     @override
     def get_config(self) -> dict[str, Any]:
@@ -96,22 +117,23 @@ class _Preset(VarianceScaling):
     _name = ""
 
     def __init__(self, seed: Any = None, input_axes: Iterable[int] | None = None,
-                 output_axes: Iterable[int] | None = None) -> None:
+                 output_axes: Iterable[int] | None = None, *, backend: Backend | None = None) -> None:
         preset: Any = Registry.get(self._name, profile="keras")
-        super().__init__(preset.scale, preset.mode, preset.distribution, seed, input_axes, output_axes)
+        super().__init__(preset.scale, preset.mode, preset.distribution, seed, input_axes, output_axes,
+                         backend=backend)
 
     @override
     def get_config(self) -> dict[str, Any]:
         """The arguments."""
         config = super().get_config()
-        return {name: config[name] for name in ("seed", "input_axes", "output_axes")}
+        return {name: config[name] for name in ("seed", "backend", "input_axes", "output_axes") if name in config}
 
 
 class GlorotUniform(_Preset):
     """U(±√(6/(fan_in + fan_out))), also called Xavier uniform.
 
     Args:
-        seed, input_axes, output_axes: as in `VarianceScaling`.
+        seed, input_axes, output_axes, backend: as in `VarianceScaling`.
 
     Reference: Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS
     2010.
@@ -128,7 +150,7 @@ class GlorotNormal(_Preset):
     """A truncated normal with std √(2/(fan_in + fan_out)), also called Xavier normal. (torch's isn't truncated.)
 
     Args:
-        seed, input_axes, output_axes: as in `VarianceScaling`.
+        seed, input_axes, output_axes, backend: as in `VarianceScaling`.
 
     Reference: Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS
     2010.
@@ -145,7 +167,7 @@ class LecunUniform(_Preset):
     """U(±√(3/fan_in)).
 
     Args:
-        seed, input_axes, output_axes: as in `VarianceScaling`.
+        seed, input_axes, output_axes, backend: as in `VarianceScaling`.
 
     Reference: Klambauer et al., "Self-normalizing neural networks", NIPS 2017.
 
@@ -161,7 +183,7 @@ class LecunNormal(_Preset):
     """A truncated normal with std √(1/fan_in).
 
     Args:
-        seed, input_axes, output_axes: as in `VarianceScaling`.
+        seed, input_axes, output_axes, backend: as in `VarianceScaling`.
 
     Reference: Klambauer et al., "Self-normalizing neural networks", NIPS 2017.
 
@@ -177,7 +199,7 @@ class HeUniform(_Preset):
     """U(±√(6/fan_in)).
 
     Args:
-        seed, input_axes, output_axes: as in `VarianceScaling`.
+        seed, input_axes, output_axes, backend: as in `VarianceScaling`.
 
     Reference: He et al., "Delving deep into rectifiers", ICCV 2015.
 
@@ -193,7 +215,7 @@ class HeNormal(_Preset):
     """A truncated normal with std √(2/fan_in). (torch's kaiming_normal isn't truncated.)
 
     Args:
-        seed, input_axes, output_axes: as in `VarianceScaling`.
+        seed, input_axes, output_axes, backend: as in `VarianceScaling`.
 
     Reference: He et al., "Delving deep into rectifiers", ICCV 2015.
 

@@ -46,7 +46,7 @@ class _SeedGenerator:
                 _count += 1
         self.name = name
         self._initial_seed = seed
-        first = _link.default_seed() % 2**32 if seed is None else _check_32_bits(seed)
+        first = _link.default_seed() % 2**32 if seed is None else check_32_bits(seed)
         self.state: Array = np.array([first, 0], np.uint32)
 
     def next(self, ordered: bool = True) -> Array:
@@ -73,7 +73,8 @@ else:
     SeedGenerator = _SeedGenerator if _link.keras is None else _link.keras.random.SeedGenerator
 
 
-def _check_32_bits(seed: Any) -> int:
+def check_32_bits(seed: Any) -> int:
+    """An int in [0, 2**32)."""
     try:
         seed = check_seed(seed)
     except FaninError:
@@ -94,19 +95,38 @@ class GeneratorStream(Stream):
 
     @property
     def seed(self) -> int:
-        with _link.eager():
-            try:
-                state = _link.as_numpy(getattr(self._generator.state, "value", self._generator.state))
-            except (TypeError, ValueError, NotImplementedError) as error:
-                raise FaninRuntimeError("`seed`, a SeedGenerator, must have a state with values (got one that is being "
-                                        "traced): draw outside of the traced function, or seed with an int") from error
-            self._generator.next()
-        # the torch backend keeps the 32 bits in an int32
-        seed, self._position_taken = (int(word) & 0xFFFFFFFF for word in state)
+        seed, self._position_taken = _next(self._generator)
         return seed
 
     def next(self) -> int:
         return self._position_taken
+
+
+def _next(generator: SeedGenerator) -> tuple[int, int]:
+    """A SeedGenerator's seed and position; the position advances."""
+    with _link.eager():
+        try:
+            state = _link.as_numpy(getattr(generator.state, "value", generator.state))
+        except (TypeError, ValueError, NotImplementedError) as error:
+            raise FaninRuntimeError("`seed`, a SeedGenerator, must have a state with values (got one that is being "
+                                    "traced): draw outside of the traced function, or seed with an int") from error
+        generator.next()
+    # the torch backend keeps the 32 bits in an int32
+    seed, position = (int(word) & 0xFFFFFFFF for word in state)
+    return seed, position
+
+
+def words(seed: int | SeedGenerator) -> tuple[int, int]:
+    """What Keras' backends draw with: an int and 0, or a SeedGenerator's seed and position."""
+    return _next(seed) if isinstance(seed, SeedGenerator) else (seed, 0)
+
+
+def check_words(seed: Any) -> int | SeedGenerator:
+    """A seed that Keras has too: an int of 32 bits or a SeedGenerator."""
+    if isinstance(seed, Stream):
+        raise FaninValueError(f"`seed` must be an int in [0, 2**32) or a SeedGenerator with `backend` (got {seed!r}): "
+                              "leave out `backend` to draw from a Stream")
+    return seed if isinstance(seed, SeedGenerator) else check_32_bits(seed)
 
 
 def check(seed: Any) -> Any:
