@@ -186,6 +186,7 @@ class Experts(nn.Module):
     (Experts({"gate_up_proj": (4, 16, 24)}, is_transposed=True), ["bio"]),
     (Experts({"w1": (4, 24, 16), "w2": (4, 16, 24)}), [None, None]),
     (Experts({"group_token": (1, 64, 16)}, hidden_size=16), [None]),
+    (Experts({"cls_token": (1, 1, 16)}, embed_dim=[16, 32], hidden_size=torch.ones(3)), [None]),
 ])
 def test_orientation_of_experts(module, layouts):
     """A batch of matrices is never (out, in, kernel): sizes tell its axes, and where they can't, nobody guesses."""

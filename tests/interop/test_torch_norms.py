@@ -56,6 +56,24 @@ def test_a_norms_start(make, weight, device):
     assert set(found.values()) <= {0.0}
 
 
+class NormAndActivation(nn.BatchNorm2d):
+    """As timm has them: what comes out is not what was normalized."""
+
+    def __init__(self, size, activation):
+        super().__init__(size)
+        self.activation = activation
+
+    def forward(self, x):
+        return self.activation(super().forward(x))
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU(), nn.SiLU(), nn.Hardswish(), nn.Sigmoid(), nn.Tanh()])
+def test_a_norm_with_an_activation(activation):
+    """What follows the norm changes nothing of what its parameters mean."""
+    found = starts(NormAndActivation(8, activation))
+    assert found == {"weight": 1.0, "bias": 0.0}
+
+
 @pytest.mark.parametrize("rules", ["transformer", "torch"])
 def test_sets_give_the_start(rules):
     """A model of layers that mean different things by their weights: each is the identity on normalized values."""

@@ -28,7 +28,7 @@ def experts_layout(module: nn.Module, key: str) -> str | None:
 def _by_sizes(module: nn.Module, shape: tuple[int, ...]) -> str | None:
     """Of a layer that says how many go in and how many come out."""
     for names in _SIZES:
-        sizes = tuple(getattr(module, name, None) for name in names)
+        sizes = tuple(_size(module, name) for name in names)
         if shape[1:] == sizes[::-1]:
             return "boi"
         if shape[1:] == sizes:
@@ -54,11 +54,16 @@ def _by_the_hidden_size(module: nn.Module, key: str, shape: tuple[int, ...]) -> 
     """Of a weight whose name says whether it leads away from the hidden size, which the layer tells, or back to it."""
     words = set(key.split("_"))
     up, down = bool(words & _UP), bool(words & _DOWN)
-    sizes = {getattr(module, name, None) for name in _HIDDEN}
+    sizes = {_size(module, name) for name in _HIDDEN}
     first, second = (size in sizes for size in shape[1:])
     if up == down or first == second:
         return None
     return "bio" if first == up else "boi"
+
+
+def _size(module: nn.Module, name: str) -> int | None:
+    size: Any = getattr(module, name, None)
+    return size if isinstance(size, int) else None
 
 
 def _shape(module: nn.Module, key: str) -> tuple[int, ...]:

@@ -37,7 +37,7 @@ class Norms:
         shapes = tuple((key, tuple(each.shape)) for key, each in module._parameters.items() if each is not None)
         settings = tuple((key, value) for key, value in vars(module).items()
                          if isinstance(value, (bool, int, float, str)))
-        alike = type(module), shapes, settings
+        alike = tuple(map(type, module.modules())), shapes, settings
         if alike not in self._known:
             self._known[alike] = _try(module, dict(shapes), size)
         return self._known[alike]
@@ -55,18 +55,12 @@ def _try(module: nn.Module, shapes: dict[str, tuple[int, ...]], size: int) -> di
             moved = _call(module, zeros | {key: zero + 1 if counts_from_one else zero - 1}, inputs)
             if moved is None or torch.equal(moved, at_zeros):
                 continue
-            if _alike(moved, at_zeros + 1 if counts_from_one else at_zeros - 1):
-                starts[key] = ZEROS  # it is added
-            elif counts_from_one:
-                starts[key] = ONES
-            elif not moved.any():
-                starts[key] = ZEROS  # its -1 is what a weight's 0 is elsewhere
+            if counts_from_one:
+                starts[key] = ZEROS if moved.min() == moved.max() else ONES  # added, or multiplied with what varies
+            elif not moved.any() or torch.allclose(moved, at_zeros - 1, rtol=1e-2, atol=1e-3):  # in bfloat16, too
+                starts[key] = ZEROS  # its -1 is what a weight's 0 is elsewhere, or it is added
         break
     return starts
-
-
-def _alike(one: torch.Tensor, other: torch.Tensor) -> bool:
-    return torch.allclose(one, other, rtol=1e-2, atol=1e-3)  # some norms compute in bfloat16
 
 
 def _inputs(size: int) -> Iterator[tuple[torch.Tensor, ...]]:
