@@ -23,6 +23,7 @@ LEVELS = {
     "_kernels": 2,
     "_report": 2,
     "_seeding": 2,
+    "_signal": 3,
     "_types": 3,
     "_plans": 4,
     "math": 4,

@@ -7,14 +7,15 @@ import pytest
 import fanin
 from docs_session import ROOT, run
 
-PAGES = ("checkpoints.md", "configs.md", "models.md", "sharding.md")  # test_docs.py leaves them to this file
+# which test_docs.py leaves to this file
+PAGES = ("checkpoints.md", "configs.md", "models.md", "sharding.md", "signal.md")
 
 
 def modules():
     """The frameworks' modules and all that is in them. (Imported in the process that runs them: Keras asks for one.)"""
     package = Path(fanin.__file__).parent
     files = [package / "dask.py", package / "compat" / "torch" / "_modules.py",
-             *(path for name in ("jax", "keras", "torch") for path in (package / name).glob("*.py"))]
+             *(path for name in ("jax", "keras", "torch") for path in (package / name).rglob("*.py"))]
     return sorted(".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
                   for path in files)
 

@@ -23,11 +23,16 @@ class Column(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """A table: plain text in rows of as many cells as there are columns."""
+    """A table: plain text in rows of as many cells as there are columns; a cell may have several lines.
+
+    Attributes:
+        gap: between columns in text: 1 where there are many.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
     title: str = ""
+    gap: int = 2
 
 
 class Content(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._errors import missing_dependency
@@ -67,31 +66,22 @@ def write(axes: Axes, *, title: str = "", x: str = "", y: str = "") -> None:
     axes.set_ylabel(y, fontsize=9, color=INK)
 
 
-def name_ends(axes: Axes, lines: Iterable[tuple[str, Sequence[float], Sequence[float], Style]]) -> None:
-    """Each line's name beside its end, moved apart where they would meet: no legend to look up.
+def name_lines(picture: Figure, axes: Axes) -> None:
+    """A legend above all panels, with each line's dashes and marker, which tell it apart in grey, too."""
+    picture.legend(handles=axes.get_lines(), loc="outside upper left", ncols=len(STYLES), frameon=False, fontsize=9,
+                   labelcolor=INK, handlelength=4)
+
+
+def svg(figure: Figure, page: bool = True) -> str:
+    """The figure as SVG, with real text.
 
     Args:
-        lines: (name, x, y, style) of each, with finite numbers only; call it when the axes' limits are final.
+        page: an element to put into a page, whose ink text and axes have; else a file's content, on white.
     """
-    axes.get_ylim()  # which brings the transforms up to date
-    places = []
-    for name, xs, ys, look in lines:
-        if len(xs):
-            _, height = axes.transAxes.inverted().transform(axes.transData.transform((xs[-1], ys[-1])))
-            places.append((min(max(float(height), 0.0), 1.0), name, look))
-    last = -1.0
-    for height, name, look in sorted(places, key=lambda place: place[0]):
-        last = max(height, last + 0.075)
-        axes.annotate(name, (1.0, last), (6, 0), xycoords="axes fraction", textcoords="offset points",
-                      color=look.color, fontsize=9, va="center", annotation_clip=False)
-
-
-def svg(figure: Figure) -> str:
-    """The figure as an SVG element to put into a page: real text, and the page's ink for text and axes."""
     import matplotlib
 
     text = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "fanin"}):
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(text, format="svg", transparent=page, metadata={"Date": None, "Creator": None})
     drawing = text.getvalue()
-    return drawing[drawing.index("<svg"):].replace(INK, "currentColor")
+    return drawing[drawing.index("<svg"):].replace(INK, "currentColor") if page else drawing

@@ -16,7 +16,8 @@ _STYLE = """
 .fanin caption { text-align: left; font-weight: 600; padding: .3em 0; }
 .fanin th, .fanin td { text-align: left; vertical-align: top; padding: .2em .8em .2em 0;
   border-bottom: 1px solid rgba(128, 128, 128, .35); }
-.fanin .number { text-align: right; white-space: nowrap; }
+.fanin td { white-space: pre-line; }
+.fanin .number { text-align: right; white-space: pre; }
 .fanin .path { font-family: ui-monospace, monospace; }
 .fanin svg { max-width: 100%; height: auto; }
 """.strip()

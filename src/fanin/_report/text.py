@@ -13,7 +13,6 @@ from .content import Content, Grid
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_GAP = 2  # between columns
 _SMALLEST = 20  # what a column of names keeps of its width
 _WRAPPED = 24  # what a column of words, which may break into lines, claims of it
 _DOT = re.compile(r"\.(?![^{]*\})")  # between words, not inside of {0..79}
@@ -62,7 +61,7 @@ def _table(grid: Grid, width: int) -> RenderableType:
     from rich.text import Text
 
     grid = without_spare(grid, width)
-    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, grid.gap, 0, 0), header_style="bold")
     for column in grid.columns:
         table.add_column(column.name, justify="right" if column.number else "left",
                          no_wrap=column.number or column.path, overflow="fold")
@@ -95,14 +94,15 @@ def fitted(grid: Grid, width: int) -> list[tuple[str, ...]]:
 def _excess(grid: Grid, width: int) -> int:
     """By how much a line is too long; below 0 where it is not."""
     widths = _widths(grid)
-    return sum(widths) + _GAP * (len(widths) - 1) - width
+    return sum(widths) + grid.gap * (len(widths) - 1) - width
 
 
 def _widths(grid: Grid) -> list[int]:
     """What the columns claim: text may break into lines, between words."""
     widths = []
     for column, cells in zip(grid.columns, zip([column.name for column in grid.columns], *grid.rows)):
-        whole, word = max(map(len, cells)), max(len(word) for cell in cells for word in (cell.split() or [""]))
+        whole = max(len(line) for cell in cells for line in cell.split("\n"))
+        word = max(len(word) for cell in cells for word in (cell.split() or [""]))
         widths.append(whole if column.number or column.path else max(min(whole, _WRAPPED), word))
     return widths
 

@@ -7,6 +7,10 @@ try:
 except ImportError as _error:
     raise missing_dependency("fanin.torch", "torch", "torch") from _error
 
+from .._signal import Comparison as Comparison
+from .._signal import LayerSignal as LayerSignal
+from .._signal import Signal as Signal
 from ._distribute import distribute as distribute
 from ._module import init_module as init_module
 from ._module import parameters as parameters
+from ._signal.measure import signal as signal

@@ -1,0 +1,170 @@
+"""Whether the signal lives: thresholds on what arrives, forward at the output and backward at the input.
+
+What happens in a branch does not count where a sum goes round it: forward the loudest of all later layers decides, and
+backward that of all earlier ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from .layers import InitialLoss, LayerSignal
+
+# All are documented in docs/signal.md.
+DIES = 1e-3  # of the rms at the input, or of the gradient at the output, arrives
+EXPLODES = 1e3  # times it
+COLLAPSES = 1e-4  # is what two rows' cosine lacks to 1
+LOSS = 2.0  # times ln(classes) is a loss that says logits are too large
+
+
+class Verdict(NamedTuple):
+    """A judgement of a signal.
+
+    Attributes:
+        alive: whether it reaches the output, and its gradient the input.
+        words: a sentence or two for each finding.
+    """
+
+    alive: bool
+    words: tuple[str, ...]
+
+
+def judge(layers: Sequence[LayerSignal], input_rms: float | None, input_cosine: float | None,
+          loss: InitialLoss | None) -> Verdict:
+    """The verdict on layers in their order of execution."""
+    faults = [fault for fault in (_forward(layers, input_rms), _backward(layers), _collapse(layers, input_cosine))
+              if fault]
+    words = [("The signal dies. " if not fault.startswith(("It explodes", "Outputs")) else "") + fault
+             for fault in faults[:1]] + faults[1:]
+    if not faults:
+        words = [_alive(layers, input_rms)]
+    zero = [row.title for row in layers if row.weight_norm == 0]
+    if zero and len(zero) <= 3:
+        words.append(f"{' and '.join(zero)} start{'s' if len(zero) == 1 else ''} from zero weights: nothing passes "
+                     "through there before the first step.")
+    if loss is not None and (remark := _loss(loss)):
+        words.append(remark)
+    usual = _usual(layers) if faults else ""
+    return Verdict(not faults, (*words, usual) if usual else tuple(words))
+
+
+def _forward(layers: Sequence[LayerSignal], input_rms: float | None) -> str:
+    for row in layers:
+        if row.nonfinite:
+            return f"Outputs are not finite from {_named(row)} on ({row.nonfinite:,} of {row.size:,} values)."
+    start = input_rms if input_rms else layers[0].rms
+    origin = "the input" if input_rms else _named(layers[0])
+    for place, row in enumerate(layers):
+        if row.rms > EXPLODES * max(start, 1.0 if not input_rms else 0.0):
+            return (f"It explodes: the rms of outputs goes from {start:.2g} at {origin} to {row.rms:.2g} at "
+                    f"{_named(row)}, {_rate(layers[:place + 1], start, row.rms)}.")
+    later = list(accumulate(reversed([row.rms for row in layers]), max))[::-1]  # the loudest from there on
+    for row, loudest in zip(layers, later):
+        if loudest < DIES * start:
+            if row.weight_norm == 0:
+                return ""  # zero by its weights, which is said elsewhere
+            last = layers[-1]
+            if row.rms == 0:
+                return f"All outputs are zero from {_named(row)} on."
+            return (f"Going forward, the rms of outputs falls from {start:.2g} at {origin} to {last.rms:.2g} at "
+                    f"{_named(last)}, {_rate(layers, start, last.rms)}; it is below {DIES:g} of the start from "
+                    f"{_named(row)} on.")
+    return ""
+
+
+def _backward(layers: Sequence[LayerSignal]) -> str:
+    rows = [row for row in layers if row.gradient is not None]
+    norms = [row.gradient_norm or 0.0 for row in rows]
+    if len(rows) < 2:
+        return ""
+    end = norms[-1]
+    if any(not math.isfinite(norm) for norm in norms):
+        row = next(row for row, norm in reversed([*zip(rows, norms)]) if not math.isfinite(norm))
+        return f"Gradients are not finite at {_named(row)} and before it."
+    for place in reversed(range(len(rows))):
+        if norms[place] > EXPLODES * end:
+            return (f"It explodes going back: the gradient grows from a length of {end:.2g} at the output to "
+                    f"{max(norms):.2g}, {_rate(rows[place:], end, norms[place])}.")
+    earlier = list(accumulate(norms, max))  # the strongest up to there
+    for place in reversed(range(len(rows) - 1)):
+        if earlier[place] < DIES * end:
+            after = rows[place + 1]
+            if after.weight_norm == 0:
+                return ""
+            first = rows[0]
+            if earlier[place] == 0:
+                return f"No gradient passes {_named(after)}: it is zero at {_named(rows[place])} and before it."
+            return (f"Going back, the gradient falls to {first.gradient:.2g} (rms) at {_named(first)}, "
+                    f"{_rate(rows, end, norms[0])}; less than {DIES:g} of its length at the output passes "
+                    f"{_named(after)}.")
+    return ""
+
+
+def _collapse(layers: Sequence[LayerSignal], input_cosine: float | None) -> str:
+    rows = [row for row in layers if row.cosine is not None]
+    if not rows or (input_cosine is not None and 1 - input_cosine < COLLAPSES):
+        return ""
+    start = len(rows)
+    while start and 1 - (rows[start - 1].cosine or 0.0) < COLLAPSES:
+        start -= 1
+    if sum(row.weight_std is not None for row in rows[start:]) < 2:  # a softmax or a sigmoid at the end is no collapse
+        return ""
+    return (f"Rows of the batch become alike: from {_named(rows[start])} on the outputs of two of them have a cosine "
+            f"of {rows[-1].cosine:.6f}, so the network hardly sees which input it has.")
+
+
+def _alive(layers: Sequence[LayerSignal], input_rms: float | None) -> str:
+    start = f"{input_rms:.2g} at the input" if input_rms else f"{layers[0].rms:.2g} at {_named(layers[0])}"
+    words = f"Alive: the rms of outputs goes from {start} to {layers[-1].rms:.2g} at the output"
+    rows = [row for row in layers if row.gradient_norm is not None]
+    if len(rows) > 1 and rows[-1].gradient_norm and rows[0].gradient_norm:
+        back = rows[0].gradient_norm / rows[-1].gradient_norm
+        words += f", and {back:.2g} times the gradient's length there comes back to {_named(rows[0])}"
+    depth = _depth(layers)
+    return f"{words} (through {depth} {'layer' if depth == 1 else 'layers'} with weights)."
+
+
+def _loss(loss: InitialLoss) -> str:
+    if loss.classes is None or loss.guess is None:
+        return ""
+    best = math.log(loss.classes)
+    value = loss.value if loss.is_cross_entropy else loss.guess if loss.is_logits else None
+    if value is None or value <= LOSS * best:
+        return ""
+    return (f"The initial loss is {value:.3g} where ln({loss.classes:,}) = {best:.3g} is a guess's: logits are too "
+            "large; usual is a last layer with std 1/√fan_in or smaller.")
+
+
+def _usual(layers: Sequence[LayerSignal]) -> str:
+    """How the weights' std compares to what is usual before the activation that the layers have."""
+    gains = [math.log(row.weight_std * math.sqrt(row.fan_in)) for row in layers
+             if row.weight_std and row.fan_in and "Embedding" not in row.kind]
+    if not gains:
+        return ""
+    gain = math.exp(sum(gains) / len(gains))
+    kinds = {row.kind for row in layers}
+    relu = bool(kinds & {"ReLU", "ReLU6", "LeakyReLU", "GELU", "SiLU", "NewGELUActivation", "Mish"})
+    usual, name = (math.sqrt(2), '"he_normal"') if relu else (1.0, '"glorot_normal"')
+    if 0.9 < gain / usual < 1.1:
+        return ""
+    return (f"Weights have a std of {gain:.2g}/√fan_in on average; usual {'before ReLU' if relu else 'here'} is "
+            f"{usual:.3g}/√fan_in ({name}), and where branches are added up, 1/√(2·blocks) of it in the last layer of "
+            "each.")
+
+
+def _rate(layers: Sequence[LayerSignal], start: float, end: float) -> str:
+    depth = _depth(layers)
+    if not depth or not start or not end:
+        return "at once"
+    return f"a factor {(end / start) ** (1 / depth):.2g} per layer with weights"
+
+
+def _depth(layers: Sequence[LayerSignal]) -> int:
+    return sum(row.weight_std is not None for row in layers)
+
+
+def _named(row: LayerSignal) -> str:
+    return f"{row.title} ({row.kind})" if row.layer else "the output"
