@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
+import fanin
 from fanin import Constant, FaninValueError, FaninWarning, LogOfUniform, MambaALog, MambaDtBias, Normal
 from fanin.torch import init_module, parameters
 
@@ -264,3 +265,38 @@ def test_a_part_of_a_model():
     init_module(part, RULES, seed=1, prefix="model", device="cpu")
     assert all(map(torch.equal, whole.model.state_dict().values(), part.state_dict().values()))
     assert torch.equal(part.rotary_emb.inv_freq, whole.model.rotary_emb.inv_freq)
+
+
+WHISPER = transformers.WhisperConfig(
+    d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
+    encoder_ffn_dim=16, decoder_ffn_dim=16, vocab_size=60, max_source_positions=12, max_target_positions=10,
+    num_mel_bins=8, pad_token_id=0, bos_token_id=1, eos_token_id=2, decoder_start_token_id=1)
+
+
+@pytest.mark.parametrize("rules", ["transformer", RULES, "he_normal"])
+@pytest.mark.parametrize("on_meta", [False, True])
+def test_a_frozen_table_that_the_model_computes_stays(rules, on_meta):
+    """Whisper's sinusoids are never trained: rules don't draw into them, and memory from meta gets them; it is told."""
+    expected = transformers.WhisperModel(WHISPER).encoder.embed_positions.weight
+    with torch.device("meta" if on_meta else "cpu"):
+        model = transformers.WhisperModel(WHISPER)
+    before = model.decoder.embed_positions.weight.clone()
+
+    table = init_module(model, rules, seed=0, device="cpu" if on_meta else None)
+
+    assert torch.equal(model.encoder.embed_positions.weight, expected)
+    assert not model.encoder.embed_positions.weight.requires_grad
+    assert on_meta or not torch.equal(model.decoder.embed_positions.weight, before)
+    assert "frozen, and computed by the model: it gets these values, whatever the rules: " \
+           "encoder.embed_positions.weight" in table.warnings
+    kept = init_module(model, fanin.Rules([("encoder.embed*", "keep"), ("*", "ones")]), seed=0)
+    assert {row.parameter.name: row for row in kept}["encoder.embed_positions.weight"].scheme is None
+
+
+def test_frozen_weights_that_are_drawn_are_told_once():
+    """Freezing a whole model, as peft does, makes one warning."""
+    model = transformers.WhisperModel(WHISPER).requires_grad_(False)
+
+    warnings = init_module(model, "transformer", seed=0).warnings
+
+    assert sum("drawn, though frozen" in warning for warning in warnings) == 1

@@ -14,9 +14,10 @@ import numpy as np
 
 from .._dtypes import as_dtype
 from .._errors import FaninTypeError, FaninValueError, listed
+from .._initializers import Initializer
 from ._parameter import Layer, Parameter
 from ._rules import Rules
-from ._table import Row, Table
+from ._table import Row, Table, label
 from ._warnings import grouped
 
 
@@ -31,6 +32,7 @@ class Slot(NamedTuple):
         buffer: whether it is left because it is a buffer, which the argument `buffers` may choose.
         persistent: whether checkpoints have it.
         frozen: whether it is not trained.
+        fixed: what the model computes for it, which it gets if it gets anything.
         warning: what its user should know should it be drawn; the same text for many slots becomes one warning.
     """
 
@@ -42,6 +44,7 @@ class Slot(NamedTuple):
     persistent: bool = True
     frozen: bool = False
     warning: str = ""
+    fixed: Initializer | None = None
 
     @property
     def note(self) -> str:
@@ -96,9 +99,17 @@ def assign_slots(rules: Rules, slots: list[Slot], layout: str = "torch", partial
     others = {slot.parameter.name: slot.note for slot in slots if slot.note}
     table = rules._assign(asked(slots), layout, partial, siblings, others)
     assigned = iter(table)
-    rows = [Row(slot.parameter, note=slot.note) if slot.note else next(assigned) for slot in slots]
+    rows = [Row(slot.parameter, note=slot.note) if slot.note else _fixed(slot, next(assigned)) for slot in slots]
     drawn = [slot for slot, row in zip(slots, rows) if row.scheme is not None]
     return Table(rows, (*table.warnings, *grouped((text, slot.parameter.name) for text, slot in _remarks(drawn))))
+
+
+def _fixed(slot: Slot, row: Row) -> Row:
+    """The row of a slot, with what its model computes in place of what rules would draw."""
+    if slot.fixed is None or row.scheme is None:
+        return row
+    plan = slot.fixed.describe(slot.parameter.shape, slot.parameter.dtype)
+    return row._replace(scheme=slot.fixed, label=label(slot.fixed), plan=plan)
 
 
 def _remarks(drawn: list[Slot]) -> Iterator[tuple[str, Slot]]:
@@ -112,7 +123,9 @@ def _remarks(drawn: list[Slot]) -> Iterator[tuple[str, Slot]]:
     for slot in drawn:
         if slot.warning:
             yield slot.warning, slot
-        if slot.frozen:
+        if slot.fixed is not None:
+            yield "frozen, and computed by the model: it gets these values, whatever the rules", slot
+        elif slot.frozen:
             yield "drawn, though frozen (it is not trained)", slot
     for slot in empty:
         yield f"without elements, so nothing is drawn{hint}", slot

@@ -10,7 +10,7 @@ import contextlib
 import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import nn
@@ -29,6 +29,13 @@ _RESETS = ("init_non_persistent_buffers", "reset_running_stats", "reset_paramete
 _LOOKED_AT = 2**14  # elements of a buffer that are looked at
 _SMALLEST, _LARGEST = 1e-30, 1e30  # magnitudes that no buffer means, but memory that was something else has
 _NEVER_ZERO = ("freq", "running_var")  # in the names of buffers that do nothing, or harm, as zeros
+
+
+class Filled(Protocol):
+    """What has memory that a module is to fill."""
+
+    @property
+    def memory(self) -> torch.Tensor: ...
 
 
 class Buffer:
@@ -107,8 +114,8 @@ def _fill_by_transformers(module: nn.Module, buffers: list[Buffer]) -> None:
             if inside and path.startswith(inside):
                 continue  # the outer model fills it
             inside += (path,)
-            with _stand_ins(part, buffers, _on_meta), _as_initialized(part, buffers):
-                _call(part.initialize_weights, part, path)
+            with stand_ins(part, buffers, on_meta), as_initialized(part, buffers):
+                call(part.initialize_weights, part, path)
                 owners = set(map(id, part.modules()))
                 for buffer in buffers:
                     if any(id(place.owner) in owners for place in buffer.places):
@@ -126,14 +133,14 @@ def _fill_by_resets(buffers: list[Buffer]) -> None:
                 continue
             tried.add((id(owner), method))
             # many ask a parameter which device they shall work on: so stand-ins are not on meta here
-            with _stand_ins(owner, buffers, functools.partial(_empty, device=left[0].device)):
-                _call(getattr(owner, method), owner, place.name)
+            with stand_ins(owner, buffers, functools.partial(_empty, device=left[0].device)):
+                call(getattr(owner, method), owner, place.name)
                 for buffer in left:
                     buffer.look(f"{type(owner).__name__}.{method}")
 
 
 @contextlib.contextmanager
-def _stand_ins(module: nn.Module, buffers: list[Buffer], replace: Callable[[torch.Tensor], torch.Tensor]
+def stand_ins(module: nn.Module, buffers: Iterable[Filled], replace: Callable[[torch.Tensor], torch.Tensor]
                ) -> Iterator[None]:
     """Within it a module writes into other tensors: those that `replace` makes of parameters, and copies of buffers.
 
@@ -158,7 +165,7 @@ def _stand_ins(module: nn.Module, buffers: list[Buffer], replace: Callable[[torc
             registered[key] = tensor
 
 
-def _on_meta(tensor: torch.Tensor) -> torch.Tensor:
+def on_meta(tensor: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(tensor, device="meta")
 
 
@@ -167,7 +174,7 @@ def _empty(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
 
 
 @contextlib.contextmanager
-def _as_initialized(model: nn.Module, buffers: list[Buffer]) -> Iterator[None]:
+def as_initialized(model: nn.Module, buffers: Iterable[Filled]) -> Iterator[None]:
     """Within it transformers takes everything but `buffers` for initialized, and so leaves it alone."""
     wanted = {id(buffer.memory) for buffer in buffers}
     flagged: list[Any] = [tensor for tensor in (*model.parameters(), *model.buffers()) if id(tensor) not in wanted]
@@ -178,7 +185,7 @@ def _as_initialized(model: nn.Module, buffers: list[Buffer]) -> Iterator[None]:
     yield
 
 
-def _call(method: Any, owner: nn.Module, where: str) -> None:
+def call(method: Any, owner: nn.Module, where: str) -> None:
     try:
         method()
     except Exception as error:

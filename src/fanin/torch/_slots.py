@@ -13,6 +13,7 @@ from ..rules import Parameter
 from ..rules._slots import Buffers, Slot, numpy_dtype, with_ties
 from ._layers import Layers
 from ._places import places
+from ._tables import with_tables
 from ._ties import aliases
 
 
@@ -32,7 +33,7 @@ def find_slots(module: Any, buffers: Any, prefix: str) -> list[Slot]:
         left = "buffer, left as it is" if place.buffer else left
         slots.append(Slot(parameter, place, tied.get(place.name, ""), left, place.buffer, place.persistent,
                           not place.buffer and not place.tensor.requires_grad))
-    return with_ties(chosen.choose(slots))
+    return with_tables(module, with_ties(chosen.choose(slots)))
 
 
 @functools.cache
