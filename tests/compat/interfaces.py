@@ -120,7 +120,8 @@ STORCH = {
 SYSTEMS = {"torch": TORCH, "torch03": TORCH03, "jittor": JITTOR, "flint": FLINT, "storch": STORCH}
 
 # What else a module exports.
-OTHERS = {"torch": (*TORCH_DEPRECATED, "Generator", "replay", "reset_parameters"), "storch": ("Mode", "NonLinearity")}
+OTHERS = {"torch": (*TORCH_DEPRECATED, "Generator", "find_seed", "replay", "reset_parameters"),
+          "storch": ("Mode", "NonLinearity")}
 
 _CONVOLUTIONS = {f"conv{d}d": 1 for d in (1, 2, 3)}
 _TRANSPOSED = {f"conv_transpose{d}d": 1 for d in (1, 2, 3)}

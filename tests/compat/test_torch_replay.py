@@ -15,7 +15,7 @@ import pytest
 from fanin._backends import sharing
 from fanin._dtypes import as_dtype
 from fanin.compat import torch as ft
-from fanin.compat.torch import _draws, _polynomial
+from fanin.compat.torch import _draws, _polynomial, _seeds, _twister
 from fanin.compat.torch._twister import Twister
 from vectors import find_mt19937_polynomial, make_torch_replay
 
@@ -232,6 +232,46 @@ def test_replay_makes_a_generator_the_default():
     assert same_place(generator, expected)
     assert not np.array_equal(elsewhere[0], ft.uniform_(np.empty(3), generator=seeded(5)))
     assert not np.array_equal(ft.uniform_(np.empty(3)), ft.uniform_(np.empty(3), generator=expected))
+
+
+# -- the seed from a weight --------------------------------------------------------------------------------------------
+
+DRAWS = [
+    (ft.uniform_, 6, {"a": 3.0, "b": 4.0}), (ft.uniform_, 1000, {"a": -1e-4, "b": 1e-4}),
+    (ft.normal_, 16, {"std": 0.02}),
+    *((ft.normal_, n, {"mean": 0.3, "std": 2.0}) for n in (17, 25, 31, 32, 33, 5000)),
+]
+
+
+@pytest.mark.parametrize(("function", "n", "arguments"), DRAWS, ids=lambda value: getattr(value, "__name__", None))
+@pytest.mark.parametrize("seed", [0, 700_001])
+def test_the_seed_of_a_first_draw_is_found(function, n, arguments, seed):
+    """Whatever the law's parameters are, and where the last 16 numbers are drawn anew."""
+    assert ft.find_seed(function(np.empty(n, "float32"), **arguments, generator=seeded(seed))) == seed
+
+
+def test_every_seed_is_tried(monkeypatch):
+    """The search reaches the last seed; None is the answer where no seed drew the tensor, which isn't the first draw."""
+    weight = ft.kaiming_uniform_(np.empty((5, 40), "float32"), a=5**0.5, generator=seeded(2**32 - 3))
+    search, clues = _twister.compiled("search"), _seeds._clues(weight.reshape(-1))
+    flags = np.zeros(2**12, bool)
+    search(2**32 - len(flags), flags, *clues)
+    assert np.flatnonzero(flags).tolist() == [len(flags) - 3]
+
+    monkeypatch.setattr(_seeds, "SEEDS", 2**21)
+    assert ft.find_seed(ft.uniform_(np.empty(100, "float32"), generator=seeded(5).skip(1))) is None
+
+
+@pytest.mark.parametrize(("array", "error", "says"), [
+    (np.ones(9), TypeError, "`tensor` must be of float32"), (np.ones(9, "float32"), ValueError, "not all equal"),
+    (np.arange(5, dtype="float32"), ValueError, "at least 6"), (np.full(9, np.inf, "float32"), ValueError, "finite"),
+])
+def test_tensors_that_tell_no_seed_are_refused(array, error, says):
+    """Before the search."""
+    with pytest.raises(error) as raised:
+        ft.find_seed(array)
+
+    assert says in str(raised.value)
 
 
 def test_orthogonal_matrices_are_orthogonal():

@@ -50,10 +50,11 @@ from ._functions import zeros_ as zeros_
 from ._generator import Generator as Generator
 from ._generator import replay as replay
 from ._modules import reset_parameters as reset_parameters
+from ._seeds import find_seed as find_seed
 
 __all__ = [
-    "Generator", "calculate_gain", "constant", "constant_", "dirac", "dirac_", "eye", "eye_", "kaiming_normal",
-    "kaiming_normal_", "kaiming_uniform", "kaiming_uniform_", "normal", "normal_", "ones_", "orthogonal",
-    "orthogonal_", "replay", "reset_parameters", "sparse", "sparse_", "trunc_normal_", "uniform", "uniform_",
-    "xavier_normal", "xavier_normal_", "xavier_uniform", "xavier_uniform_", "zeros_",
+    "Generator", "calculate_gain", "constant", "constant_", "dirac", "dirac_", "eye", "eye_", "find_seed",
+    "kaiming_normal", "kaiming_normal_", "kaiming_uniform", "kaiming_uniform_", "normal", "normal_", "ones_",
+    "orthogonal", "orthogonal_", "replay", "reset_parameters", "sparse", "sparse_", "trunc_normal_", "uniform",
+    "uniform_", "xavier_normal", "xavier_normal_", "xavier_uniform", "xavier_uniform_", "zeros_",
 ]

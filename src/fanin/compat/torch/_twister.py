@@ -73,11 +73,11 @@ class Twister:
 
 @functools.cache
 def compiled(loop: str) -> Any:
-    """A loop of _loops.py, compiled."""
+    """A loop of _loops.py or _search.py, compiled."""
     get_backend("cpu")  # which loads numba: half a second, and not to be interrupted
-    from . import _loops
+    from . import _loops, _search
 
-    return _loops.compiled(getattr(_loops, loop))
+    return _loops.compiled(_search.search if loop == "search" else getattr(_loops, loop))
 
 
 @functools.cache
