@@ -251,7 +251,7 @@ def test_the_seed_of_a_first_draw_is_found(function, n, arguments, seed):
 
 
 def test_every_seed_is_tried(monkeypatch):
-    """The search reaches the last seed; None is the answer where no seed drew the tensor, which isn't the first draw."""
+    """The search reaches the last seed; None is the answer where no seed drew it, here a second draw."""
     weight = ft.kaiming_uniform_(np.empty((5, 40), "float32"), a=5**0.5, generator=seeded(2**32 - 3))
     search, clues = _twister.compiled("search"), _seeds._clues(weight.reshape(-1))
     flags = np.zeros(2**12, bool)

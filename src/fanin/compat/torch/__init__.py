@@ -8,17 +8,24 @@ gradients, the tensor's version counter moves, and nothing happens to a tensor o
 installed.
 
 `generator` is a `fanin.Stream`, a seed (the same values at each call), a `torch.Generator`, which gives one seed a
-call, or None, fanin's default stream, which `fanin.seed` sets. `torch.manual_seed` sets torch's own generator: pass
-`generator=torch.default_generator` to follow it. Values are fanin's, not torch's, for the same seed.
+call, or None, fanin's default stream, which `fanin.seed` sets. With these, values are fanin's, not torch's, for the
+same seed. `torch.manual_seed` sets torch's own generator: pass `generator=torch.default_generator` for seeds from it.
+
+For **torch's own numbers**, bit for bit, `generator` is a `Generator` of this module, which is torch's without torch:
+`Generator().manual_seed(0)`. `replay(0)` makes one the default inside a block, `Generator.follow` draws from a
+torch.Generator, `reset_parameters` does whole modules, and `find_seed` tells the seed that a weight was drawn with.
+The functions with `index` and `shape` then draw a part of a tensor alone: `index` (an int, slice, Ellipsis, or a tuple
+of them) selects from a contiguous tensor of that `shape`, and `tensor` is what it selects. `trunc_normal_` can't: its
+rounds go on until every number of the whole tensor is accepted. Nor can `orthogonal_` and `sparse_`, which are laws of
+whole matrices.
 
 A tensor's shape is (out, in, *kernel): fan_in is tensor.size(1) times the kernel, fan_out tensor.size(0) times it.
 
 Exceptions are torch's: ValueError for a rank, mode or nonlinearity, RuntimeError for parameters that nothing can be
 drawn with, NotImplementedError for a dtype. All are FaninErrors too.
 
-Unlike torch: half types are drawn in float32 and rounded once; a complex uniform is a disk, as in `fanin.Uniform`, not
-a square; tensors without elements work for every shape; and a tensor with two elements in one place (expanded) is
-refused.
+Unlike torch, where fanin's numbers are drawn: a complex uniform is a disk, as in `fanin.Uniform`, not a square. Always:
+tensors without elements work for every shape, and a tensor with two elements in one place (expanded) is refused.
 """
 
 from ._deprecated import constant as constant

@@ -82,7 +82,12 @@ class Uniform(Draw):
     def round(self, numbers: Array, out: Array) -> None:
         low, _, high = self.parameters
         out[...] = numbers
-        out[out == out.dtype.type(high)] = out.dtype.type(low)
+        bound = out.dtype.type(high)
+        if bound:  # as bit patterns, which are compared twenty times as fast; but there are two zeros
+            beyond = out.view(np.uint16) == np.array(bound).view(np.uint16)
+        else:
+            beyond = out == bound
+        out[beyond] = out.dtype.type(low)
 
 
 class Normal(Draw):

@@ -34,7 +34,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator = None, *, index: Index | None = None,
              shape: Shape | None = None) -> T:
-    """U[a, b): see `fanin.Uniform`. `b` never comes out, in half types neither, where torch's does (pytorch #96947).
+    """U[a, b): see `fanin.Uniform`. `b` never comes out, in half types neither (pytorch #96947, mended in 2.13).
+
+    `index` and `shape`: see the module's documentation, and likewise for the functions built on this one.
 
     >>> import numpy as np
     >>> w = np.empty((3, 5), "float32")
@@ -47,7 +49,9 @@ def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator = N
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator = None, *, index: Index | None = None,
             shape: Shape | None = None) -> T:
-    """N(mean, std²): see `fanin.Normal`. bfloat16 has tails; torch's on the CPU ends at ±3.5 std (pytorch #166853).
+    """N(mean, std²): see `fanin.Normal`. Half types have float32's tails (pytorch #166853, mended in 2.13).
+
+    `index` and `shape`: see the module's documentation, and likewise for the functions built on this one.
 
     >>> import numpy as np
     >>> round(float(normal_(np.empty((300, 500)), std=0.02, generator=0).std()), 3)
@@ -231,7 +235,8 @@ def orthogonal_(tensor: T, gain: float = 1, generator: Generator = None) -> T:
 def sparse_(tensor: T, sparsity: float, std: float = 0.01, generator: Generator = None) -> T:
     """ceil(sparsity·rows) zeros in each column of a matrix, else N(0, std²): see `fanin.Sparse`.
 
-    Mended: the zeros' rows, too, come from `generator`; torch's come from its default generator always.
+    Mended: the zeros' rows, too, come from `generator`; torch's come from its default generator always. (A `Generator`
+    of this module stands for that one: it draws both.)
 
     Raises:
         ValueError: not 2 dimensions, or a sparsity outside of [0, 1] (torch makes of 1.5 the same as of 1).
