@@ -51,7 +51,7 @@ def audit(source: str | os.PathLike[str] | Mapping[str, Any],
     >>> import fanin
     >>> he = fanin.Registry.get("he_normal")
     >>> print(fanin.audit({"fc.weight": he((512, 256), seed=0, name="fc.weight")})[0].scale)
-    0.0885 = √(2/256) = he_normal
+    0.0884 = √(2/256) = he_normal
     """
     opened = open_source(source)
     choice("layout", layout, tuple(LAYOUTS))

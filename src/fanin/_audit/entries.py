@@ -15,6 +15,7 @@ from ..rules._depth import Depths
 from ..rules._facts import LAYOUTS
 from .examine import Seen
 from .laws import Law, bounds
+from .matrices import epsilon
 from .words import Meaning, meanings, value_std
 
 
@@ -52,18 +53,17 @@ class Entry(NamedTuple):
 
     @property
     def scale(self) -> str:
-        """The scale and what it equals: "0.0156 = √(2/8192) = he_normal"."""
+        """The scale, exact where it equals something: "0.0156 = √(2/8192) = he_normal"; else as it was found."""
         if self.law.name in ("constant", "identity", "dirac", "orthogonal", "delta_orthogonal"):
             number = self.law.parameters.get("value", self.law.parameters.get("gain"))
             return "" if number is None else f"{number:.3g}"
         if self.std is None or self.law.name in ("arange", "sinusoid"):
             return ""
-        number_text = f"{self.std:.3g}"
+        if self.meanings:
+            return self.meanings[0].scale(self.law)
         if self.law.name == "uniform":
-            number_text = bounds(self.law.parameters["low"], self.law.parameters["high"])
-        if not self.meanings or str(self.meanings[0]) == number_text:
-            return number_text
-        return f"{number_text} = {self.meanings[0]}"
+            return bounds(self.law.parameters["low"], self.law.parameters["high"])
+        return f"{self.std:.3g}"
 
     def to_dict(self) -> dict[str, Any]:
         """The entry as plain values."""
@@ -97,7 +97,8 @@ class Describer:
         """The entry of a tensor."""
         found: tuple[Meaning, ...] = ()
         if seen.moments is not None and seen.law.is_random:
-            found = meanings(seen.law, seen.moments.finite, self._fans(parameter), self._layers(parameter.name))
+            found = meanings(seen.law, seen.moments.finite, self._fans(parameter), self._layers(parameter.name),
+                             epsilon(parameter.dtype))
         return Entry(parameter, seen, found, place)
 
     def _fans(self, parameter: Parameter) -> Fans | None:

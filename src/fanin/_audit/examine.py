@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .._types import Array
     from .sources import Tensor
 
+FEW_VALUES = 300  # different numbers in a half type: JAX draws bfloat16 from seven random bits
 ROWS = 16  # zero rows that are remembered
 HEAD = 256  # numbers whose signs tell which random numbers a tensor was made of
 
@@ -104,9 +105,11 @@ def _drawn(moments: Moments, matrices: list[Matrix], dtype: np.dtype[Any]) -> La
     if dtype.kind in "iub":
         return Law("few" if moments.finite < FEWEST else "none", note="integers")
     zeros = moments.zeros
-    law = random_law(moments)
+    law = random_law(moments, narrow=dtype.itemsize == 2)
     if law.name in ("none", "few") and zeros and not moments.nonfinite and moments.finite - zeros >= FEWEST:
         return _with_zeros(moments, matrices) or law
+    if law.name == "none" and dtype.itemsize == 2 and len(moments.counts) <= FEW_VALUES:
+        return law._replace(note=f"only {len(moments.counts)} different values or so, as drawn in {dtype.name} itself")
     if law.is_random:
         uneven = _uneven(moments, matrices, law)
         if uneven:

@@ -14,6 +14,7 @@ from .laws import FEWEST
 NORM = re.compile(r"(.*[._])?([a-z]*norm\d*|ln|ln_\w+|bn\d*)([._].*)?", re.IGNORECASE)
 EMBEDDING = re.compile(r"(.*[._])?(embed\w*|wte|word_embeddings|shared)\.(weight|embedding)")
 HEAD = re.compile(r"(.*\.)?(lm_head|output_projection|embed_out)\.weight")
+UNPADDED = {"t5", "mt5", "umt5", "longt5", "switch_transformers", "udop", "pix2struct"}  # their padding has no own row
 CLOSE = 0.02  # a std known no better than this equals too many things by chance
 
 
@@ -140,8 +141,10 @@ def _padding_row(entry: Entry, config: Mapping[str, Any]) -> int | None:
     if layer is not None and layer.padding_idx is not None:
         return layer.padding_idx % shape[0]
     row = config.get("pad_token_id")
-    tokens = len(shape) == 2 and shape[0] == config.get("vocab_size") and EMBEDDING.fullmatch(entry.name)
-    return row if tokens and isinstance(row, int) and 0 <= row < shape[0] else None
+    if config.get("model_type") in UNPADDED or not isinstance(row, int) or not EMBEDDING.fullmatch(entry.name):
+        return None
+    has_all = len(shape) == 2 and shape[0] == config.get("vocab_size")
+    return row if has_all and 0 <= row < shape[0] else None
 
 
 def _untied(entries: Sequence[Entry], config: Mapping[str, Any]) -> Iterator[Finding]:

@@ -33,15 +33,21 @@ def p_value(lower: Array, upper: Array, counts: Array, cdf: Callable[[Array], Ar
     below, above = cdf(lower), cdf(upper)
     total = int(counts.sum())
     cumulative = np.cumsum(counts)
-    smallest = min(_kolmogorov(below, above, counts, cumulative, total), _smooth(below, above, counts, total),
+    smallest = min(_kolmogorov(below, above, counts, cumulative), _smooth(below, above, counts, total),
                    _chi_squared(above, cumulative, total))
     return min(1.0, tests * smallest)
 
 
-def _kolmogorov(below: Array, above: Array, counts: Array, cumulative: Array, total: int) -> float:
+def distance_p(lower: Array, upper: Array, counts: Array, cdf: Callable[[Array], Array], allowed: float) -> float:
+    """The same by Kolmogorov and Smirnov's test alone, with a distance that the law itself may have."""
+    return _kolmogorov(cdf(lower), cdf(upper), counts, np.cumsum(counts), allowed)
+
+
+def _kolmogorov(below: Array, above: Array, counts: Array, cumulative: Array, allowed: float = 0.0) -> float:
     """The largest distance between the two distribution functions, at the bins' edges."""
+    total = int(cumulative[-1])
     distance = max(np.abs(above - cumulative / total).max(), np.abs(below - (cumulative - counts) / total).max())
-    return kolmogorov_tail((math.sqrt(total) + 0.12 + 0.11 / math.sqrt(total)) * float(distance))
+    return kolmogorov_tail((math.sqrt(total) + 0.12 + 0.11 / math.sqrt(total)) * max(float(distance) - allowed, 0.0))
 
 
 def kolmogorov_tail(distance: float) -> float:

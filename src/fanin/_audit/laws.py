@@ -26,6 +26,8 @@ RIVAL = 1e-4  # with fewer, a rival is out below this p-value,
 FITS = 0.01  # and a law must fit so well to be named
 BELLS = 2048  # values below which no law is called normal: trained biases look like it
 FEWEST = 64  # values below which no random law is named
+# Uniform numbers in bfloat16 and float16 themselves have so many steps in JAX and torch.
+GRIDS = (2**7, 2**8, 2**10, 2**11)
 # A cut is seen where a normal law would leave so many values beyond it: e^-7.6 is 5e-4, e^-13.8 is 1e-6. Nobody cuts at
 # 3.3 σ, many at 2 and 3, so the latter need less.
 SEEN, SEEN_WIDE = 7.6, 13.8
@@ -50,6 +52,14 @@ class Law(NamedTuple):
     def is_random(self) -> bool:
         """Whether values were drawn."""
         return self.name in ("uniform", "normal", "truncated", "orthogonal", "delta_orthogonal", "sparse")
+
+    @property
+    def is_centred(self) -> bool:
+        """Whether it is a law around 0."""
+        at = self.parameters
+        if self.name == "uniform":
+            return abs(at["low"] + at["high"]) <= 0.02 * (at["high"] - at["low"])
+        return not at.get("mean")
 
     @property
     def title(self) -> str:
@@ -84,19 +94,26 @@ def bounds(low: float, high: float) -> str:
     >>> bounds(-0.05, 0.05), bounds(0.0, 1.0)
     ('±0.05', '0 to 1')
     """
-    if abs(low + high) <= 0.02 * (high - low):
+    width = high - low
+    if abs(low + high) <= 0.02 * width:
         return f"±{high:.3g}"
-    return f"{low:.3g} to {high:.3g}"
+    return f"{0.0 if abs(low) < 1e-3 * width else low:.3g} to {high:.3g}"
 
 
-def random_law(values: Moments) -> Law:
-    """Which of uniform, normal and truncated normal the values follow, "none", or "few"."""
+def random_law(values: Moments, narrow: bool = False) -> Law:
+    """Which of uniform, normal and truncated normal the values follow, "none", or "few".
+
+    Args:
+        narrow: whether they are of a half type, in which they may have been drawn, too.
+    """
     if values.finite < FEWEST or values.low == values.high:
         return Law("few")
     if values.nonfinite:
         return Law("none", note=f"{values.nonfinite:,} values are not finite")
     mean = 0.0 if abs(values.mean) <= 5 * values.std / math.sqrt(values.finite) else values.mean
     uniform, p_uniform = _uniform(values)
+    if narrow:
+        p_uniform = max(p_uniform, *(_on_grid(values, steps) for steps in GRIDS))
     normal, p_normal = _normal(values, mean)
     truncated, p_truncated, seen = _truncated(values, mean)
     if seen:
@@ -127,6 +144,21 @@ def _uniform(values: Moments) -> tuple[Law, float]:
         return np.clip((x - low) / (high - low), 0.0, 1.0)
 
     return Law("uniform", {"low": low, "high": high}), fit.p_value(values.lower, values.upper, values.counts, cdf)
+
+
+def _on_grid(values: Moments, steps: int) -> float:
+    """The p-value of so many equally likely steps between the extremes: what is uniform in a half type's own bits.
+
+    Arithmetic in the half type moves the steps by one or so, which is allowed for.
+    """
+    if values.finite < 16 * steps or not steps / 2 < len(values.counts) <= 2 * steps:
+        return 0.0
+    width = values.high - values.low
+
+    def cdf(x: Array) -> Array:
+        return np.clip((x - values.low) / width, 0.0, 1.0)
+
+    return fit.distance_p(values.lower, values.upper, values.counts, cdf, allowed=1.5 / steps)
 
 
 def _normal(values: Moments, mean: float) -> tuple[Law, float]:

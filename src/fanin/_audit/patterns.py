@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 KEPT = 2**18  # nonzero values whose places are remembered; with more a tensor is no identity
 SHORTEST = 4  # numbers in a row that make an arange
 PROBE = 4096  # values of a piece that are looked at first
+ANGLE = 2.0**-23  # relative rounding of an angle that was computed in float32
 PERIODS = 8  # rows that make a sinusoid
 
 
@@ -84,7 +85,7 @@ class Sinusoids:
         own, cross, other = self._sums
         with np.errstate(divide="ignore", invalid="ignore"):
             rest = other - np.where(own > 0, cross * cross / own, 0.0)
-        allowed = (8 * self._epsilon + 1e-6) * self._largest
+        allowed = (8 * self._epsilon + 1e-6 + self._rows * ANGLE) * self._largest
         return bool((rest <= self._rows * allowed**2).all())
 
     def law(self) -> Law | None:

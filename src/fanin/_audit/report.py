@@ -119,9 +119,9 @@ class Audit(Report, Sequence[Entry]):
         law = titles.pop() if len(titles) == 1 else kind_of(first.law)
         scales = {entry.scale for entry in entries}
         scale = first.scale
-        if len(scales) > 1:
+        if len(scales) > 1:  # nothing that they equal
             stds = sorted(entry.std or 0.0 for entry in entries)
-            scale = first.meanings[0].scale(first.law) if first.meanings else f"{stds[0]:.3g} to {stds[-1]:.3g}"
+            scale = f"{stds[0]:.3g} to {stds[-1]:.3g}"
         shape = "×".join(map(str, first.parameter.shape)) or "scalar"
         return str(run), shape, law, scale
 

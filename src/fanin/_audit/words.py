@@ -40,12 +40,17 @@ FAMILIES: tuple[tuple[float, str, str, str, str], ...] = (
 LAWS = ("normal", "uniform", "truncated")
 
 
-def meanings(law: Law, count: int, fans: Fans | None, layers: int | None) -> tuple[Meaning, ...]:
-    """What the law's std equals, the likeliest first: fans in, both, a round number, a depth, fans out."""
+def meanings(law: Law, count: int, fans: Fans | None, layers: int | None, epsilon: float) -> tuple[Meaning, ...]:
+    """What the law's std equals, the likeliest first: fans in, both, a round number, a depth, fans out.
+
+    Args:
+        count: of the values that the std was estimated from.
+        epsilon: the relative step of their type, whose rounding moves a law's ends.
+    """
     std = value_std(law)
-    if std is None or std <= 0:
+    if std is None or std <= 0 or not law.is_centred:
         return ()
-    within = relative_error(law, count)
+    within = relative_error(law, count) + 2 * epsilon
     fitting = [each for each in _candidates(law, fans, layers) if abs(each.std / std - 1) <= within]
     return tuple(fitting[:AT_MOST])
 
