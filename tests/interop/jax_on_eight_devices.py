@@ -234,6 +234,11 @@ def test_a_sharded_model_stays_where_it_is(expected, parts):
     assert before.spec == P("x", "y") and model.layers[0].kernel.get_value().sharding == before
     assert len(parts) == 8 + 3
     assert same(model, expected)
+    assert fanin.jax.verify_model(model, RULES, seed=2).ok
+    wrong = jax.device_put(np.asarray(model.layers[0].kernel.get_value()) * np.float32(2), before)
+    model.layers[0].kernel.set_value(wrong)
+    (difference,) = fanin.jax.verify_model(model, RULES, seed=2).differences
+    assert (difference.name, difference.differing) == ("layers.0.kernel", 16 * 32)
 
 
 def test_an_abstract_model_is_made_where_its_metadata_says(expected):

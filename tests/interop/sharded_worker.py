@@ -22,7 +22,7 @@ from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, 
 from torch.distributed.tensor.placement_types import _StridedShard
 
 import fanin
-from fanin.torch import distribute, init_module
+from fanin.torch import distribute, init_module, verify_module
 
 SEED = 7
 RULES = [{"match": "*.bias", "init": {"name": "uniform", "low": -0.1, "high": 0.1}},
@@ -101,6 +101,22 @@ def assert_own_part_only(module, **options):
     assert len({(name, str(index)) for name, index, _ in drawn}) == len(drawn)
     assert sum(size for _, _, size in drawn) == sum(
         parameter.to_local().numel() for parameter in module.parameters() if isinstance(parameter, DTensor)) > 0
+    verified(module)
+
+
+def verified(module):
+    """What was drawn compares equal on each rank without communication; one element that is changed is found."""
+    with CommDebugMode() as communication:
+        assert str(verify_module(module, RULES, seed=SEED)).startswith("OK, ")
+    assert communication.get_total_counts() == 0
+    name, parameter = next((name, each) for name, each in module.named_parameters()
+                           if isinstance(each, DTensor) and each.to_local().numel())
+    local = parameter.to_local().detach()
+    kept = local.flatten()[-1].clone()
+    local.view(-1)[-1] = 5.0
+    (difference,) = verify_module(module, RULES, seed=SEED).differences
+    assert (difference.found, difference.differing) == (5.0, 1), name
+    local.view(-1)[-1] = kept
 
 
 def layouts(mesh, save):

@@ -475,6 +475,26 @@ def check_training_goes_on_from_the_values():
     assert all(np.array_equal(starts[0][name], starts[1][name]) for name in starts[0])
 
 
+def check_what_is_drawn_is_found_again():
+    """`verify_model` finds every bit of a draw, and one element that is changed; its table has the draw's mark."""
+    from fanin.keras import init_model, verify_model
+
+    model = functional()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the rules are made for two models
+        table = init_model(model, RULES, seed=7)
+
+    comparison = verify_model(model, RULES, seed=7)
+    assert comparison.ok and comparison.table.fingerprint() == table.fingerprint()
+    dense = next(layer for layer in model.layers if layer.name.startswith("dense"))
+    changed = to_numpy(dense.kernel).copy()
+    changed[1, 2] = 5
+    dense.kernel.assign(changed)
+    (difference,) = verify_model(model, RULES, seed=7).differences
+    assert (difference.name, difference.first, difference.found) == ("dense.kernel", (1, 2), 5)
+    assert not verify_model(model, RULES, seed=8).ok
+
+
 def check_memory_stays_where_it_is():
     """torch: the same storage, a changed version. JAX: the layout over devices that a distribution gives."""
     import keras

@@ -12,9 +12,9 @@
 #
 # The last two share _worker.py (generating and the disk at the same time) and _direct.py (past the page cache).
 
+from ..rules._comparison import Difference as Difference
 from ._spec.read import read_spec as read_spec
 from ._spec.spec import Spec as Spec
-from ._verifying.compare import Difference as Difference
 from ._verifying.verify import Report as Report
 from ._verifying.verify import verify as verify
 from ._writing.init import init as init

@@ -51,7 +51,7 @@ def parameters(model: Any, *, buffers: bool | str | Sequence[str] = False) -> li
     >>> [each.name for each in fanin.jax.parameters({"layers": [{"kernel": jax.ShapeDtypeStruct((8, 4), "float32")}]})]
     ['layers.0.kernel']
     """
-    return asked(_read(model, buffers)[0])
+    return asked(read_model(model, buffers)[0])
 
 
 def init_model(model: Any, rules: Any, *, seed: Seed | None = None, shardings: Any = None,
@@ -102,7 +102,7 @@ def init_model(model: Any, rules: Any, *, seed: Seed | None = None, shardings: A
     >>> params["dense"]["kernel"].shape, [row.rule for row in table]
     ((512, 256), ['*.bias', '*'])
     """
-    slots, put, layout = _read(model, buffers)
+    slots, put, layout = read_model(model, buffers)
     if not asked(slots):
         raise FaninTypeError(f"`model` must hold floating-point arrays (got a {type(model).__name__} without any): of "
                              "a linen module pass the variables, jax.eval_shape(module.init, key, x)")
@@ -113,8 +113,8 @@ def init_model(model: Any, rules: Any, *, seed: Seed | None = None, shardings: A
     if len(set(names)) < len(names):
         raise FaninValueError("`model` must have a path of its own for each array (got "
                               f"{max(names, key=names.count)!r} twice)")
-    table = assign_slots(Rules.of(rules), slots, layout, flag("partial", partial))
     source, where = check_source(seed), Shardings(shardings, names)
+    table = assign_slots(Rules.of(rules), slots, source, layout, flag("partial", partial))
     drawn = [(row, where.find(slot)) for slot, row in zip(slots, table, strict=True) if row.scheme is not None]
     for row, _ in drawn:
         _check(row.parameter)
@@ -138,7 +138,7 @@ def _draw(row: Row, sharding: Sharding | None, source: int | Stream) -> jax.Arra
     return draw(scheme, shape, dtype, sharding, take_key(source, name), name)
 
 
-def _read(model: Any, buffers: Any) -> tuple[list[Slot], Callable[[Arrays], Any], str]:
+def read_model(model: Any, buffers: Any) -> tuple[list[Slot], Callable[[Arrays], Any], str]:
     """The slots, a function that takes (name, array) pairs and gives the model with them, and the usual layout."""
     chosen = Buffers(buffers)
     (slots, put), layout = _find_slots(model)

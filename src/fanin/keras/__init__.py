@@ -11,3 +11,4 @@ except ModuleNotFoundError as _error:
 
 from ._model import init_model as init_model
 from ._model import parameters as parameters
+from ._verify import verify_model as verify_model

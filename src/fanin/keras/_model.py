@@ -36,7 +36,7 @@ def parameters(model: keras.layers.Layer, *, buffers: bool | str | Sequence[str]
     Raises:
         FaninTypeError, FaninValueError: as `init_model`.
     """
-    return asked(_find_slots(model, buffers))
+    return asked(find_slots(model, buffers))
 
 
 def init_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = None,
@@ -88,8 +88,8 @@ def init_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = Non
     logits.bias         10  Constant(value=0.0)                               0
     """
     rules, source, dry_run = Rules.of(rules), check_source(seed), flag("dry_run", dry_run)
-    slots = _find_slots(model, buffers)
-    table = assign_slots(rules, slots, "jax", flag("partial", partial))
+    slots = find_slots(model, buffers)
+    table = assign_slots(rules, slots, source, "jax", flag("partial", partial))
     emit(table.warnings)
     if not dry_run:
         for slot, row in zip(slots, table, strict=True):
@@ -100,7 +100,7 @@ def init_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = Non
     return table
 
 
-def _find_slots(model: Any, buffers: Any) -> list[Slot]:
+def find_slots(model: Any, buffers: Any) -> list[Slot]:
     """A `Slot` for each variable of a model that can be initialized; its `place` is a `Place`."""
     if not isinstance(model, keras.layers.Layer):
         raise FaninTypeError(f"`model` must be a keras.Model or a layer (got {model!r:.100}, a {type(model).__name__})")

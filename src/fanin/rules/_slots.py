@@ -8,7 +8,7 @@ from __future__ import annotations
 import fnmatch
 import functools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from ._parameter import Layer, Parameter
 from ._rules import Rules
 from ._table import Row, Table, label
 from ._warnings import grouped
+
+if TYPE_CHECKING:
+    from .._seeding import Stream
 
 
 class Slot(NamedTuple):
@@ -93,15 +96,17 @@ def asked(slots: Iterable[Slot]) -> list[Parameter]:
     return [slot.parameter for slot in slots if not slot.note]
 
 
-def assign_slots(rules: Rules, slots: list[Slot], layout: str = "torch", partial: bool = False) -> Table:
-    """A row for each slot. Rules see tied names as siblings, and none has to match them."""
+def assign_slots(rules: Rules, slots: list[Slot], source: int | Stream, layout: str = "torch",
+                 partial: bool = False) -> Table:
+    """A row for each slot, to be drawn with `source`. Rules see tied names as siblings, and none has to match them."""
     siblings = [slot.parameter for slot in slots if slot.tied and not slot.left]
     others = {slot.parameter.name: slot.note for slot in slots if slot.note}
     table = rules._assign(asked(slots), layout, partial, siblings, others)
     assigned = iter(table)
     rows = [Row(slot.parameter, note=slot.note) if slot.note else _fixed(slot, next(assigned)) for slot in slots]
     drawn = [slot for slot, row in zip(slots, rows) if row.scheme is not None]
-    return Table(rows, (*table.warnings, *grouped((text, slot.parameter.name) for text, slot in _remarks(drawn))))
+    remarks = grouped((text, slot.parameter.name) for text, slot in _remarks(drawn))
+    return Table(rows, (*table.warnings, *remarks), source if isinstance(source, int) else source.seed)
 
 
 def _fixed(slot: Slot, row: Row) -> Row:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple, overload
 
 import numpy as np
 
+from .._errors import FaninValueError
 from .._initializers import Initializer
 from .._initializers.codec import expression
 from .._initializers.parameters import defaults
 from .._report import Content, View
+from .._seeding import STREAM_VERSION, check_seed
 from ._parameter import Parameter
 
 
@@ -53,15 +57,40 @@ class Table(View, Sequence[Row]):
     Attributes:
         rows: what each parameter gets.
         warnings: what may not be as it was meant, a line each: rules that decide nothing, random norms.
+        seed: of the draws, in the table of an adapter; None in that of rules alone.
     """
 
-    def __init__(self, rows: Iterable[Row], warnings: Iterable[str] = ()) -> None:
+    def __init__(self, rows: Iterable[Row], warnings: Iterable[str] = (), seed: int | None = None) -> None:
         self.rows: tuple[Row, ...] = tuple(rows)
         self.warnings: tuple[str, ...] = tuple(dict.fromkeys(warnings))
+        self.seed = seed
 
     def with_warnings(self, *texts: str) -> Table:
         """The same table with more warnings, each once."""
-        return Table(self.rows, (*self.warnings, *texts)) if texts else self
+        return Table(self.rows, (*self.warnings, *texts), self.seed) if texts else self
+
+    def fingerprint(self, seed: int | None = None) -> str:
+        """16 hexadecimal digits that stand for all that is drawn, to be logged with an experiment.
+
+        Equal seeds, names, shapes, dtypes and schemes give equal fingerprints, in any order and framework, whatever the
+        rules look like that chose the schemes; any other draw gives another one. What stays as it is doesn't count.
+
+        Args:
+            seed: where the table has none of its own: that of `Rules.assign`.
+
+        >>> from fanin import Rules
+        >>> from fanin.rules import Parameter
+        >>> table = Rules({"*": "he_normal"}).assign([Parameter("w", (8, 4), np.dtype("float32"))])
+        >>> table.fingerprint(seed=7)
+        '8913d35fb201f03a'
+        """
+        seed = self.seed if seed is None else check_seed(seed)
+        if seed is None:
+            raise FaninValueError("`seed` must be given for the fingerprint of a table that has none (got None)")
+        drawn = sorted(json.dumps([row.parameter.name, row.parameter.shape, row.parameter.dtype.name,
+                                   row.scheme.get_config()], sort_keys=True)
+                       for row in self.rows if row.scheme is not None)
+        return hashlib.blake2b(json.dumps([STREAM_VERSION, seed, drawn]).encode(), digest_size=8).hexdigest()
 
     @property
     def drawn(self) -> list[Row]:

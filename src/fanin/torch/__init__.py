@@ -14,3 +14,4 @@ from ._distribute import distribute as distribute
 from ._module import init_module as init_module
 from ._module import parameters as parameters
 from ._signal.measure import signal as signal
+from ._verify import verify_module as verify_module

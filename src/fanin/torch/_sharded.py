@@ -101,7 +101,7 @@ def fill(tensor: Any, shard: Callable[[Index, torch.Tensor], Any]) -> None:
     if tensor.is_meta:
         raise FaninValueError("a sharded tensor must have memory (got one on the meta device): call "
                               "module.to_empty(device=...) first")
-    for index, part in _parts(tensor):
+    for index, part in parts(tensor):
         if part.numel():
             shard(index, part)
     torch.autograd.graph.increment_version(tensor)  # the local tensor has a version of its own, which `out=` moves
@@ -133,7 +133,7 @@ def held(shape: Any, mesh: Any, placements: Any) -> list[Runs] | None:
     return [runs_held(size, cuts) for size, cuts in zip(shape, splits, strict=True)]
 
 
-def _parts(tensor: Any) -> Iterator[tuple[Index, torch.Tensor]]:
+def parts(tensor: Any) -> Iterator[tuple[Index, torch.Tensor]]:
     """An index into the whole tensor, and the memory behind it, of each block that this rank holds."""
     local = _local(tensor)
     if hasattr(local, "local_shards"):  # a LocalShardsWrapper (TorchRec): tensors that lie anywhere, one after another

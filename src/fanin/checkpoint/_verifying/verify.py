@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from ..._errors import FaninError, FaninValueError
 from ..._seeding import STREAM_VERSION, check_seed
 from ...rules import Parameter, Row, Rules
+from ...rules._comparison import Difference, tolerance
 from .. import _pieces
 from .._direct import Reader
 from .._format import bytes_of, measure, parse_dtype
@@ -16,7 +17,7 @@ from .._job import assign
 from .._pieces import Piece
 from .._spec.tables import layers_in, noted
 from .._worker import Worker
-from .compare import Difference, Tally, tolerance
+from .compare import Tally
 from .contents import Contents, files_of, misfits, read_contents
 
 
@@ -160,7 +161,7 @@ def _compare(contents: Contents, rows: list[Row], seed: int, count: Callable[[in
         with Reader(contents.path, _pieces.BUFFER) as file:
             def compare(piece: Piece) -> None:
                 nonlocal offset
-                tally.compare(piece, file.read(offset, len(piece.data)))
+                tally.compare_piece(piece, file.read(offset, len(piece.data)))
                 offset += len(piece.data)
 
             with Worker(compare, count) as worker:
