@@ -114,7 +114,7 @@ def init_model(model: Any, rules: Any, *, seed: Seed | None = None, shardings: A
         raise FaninValueError("`model` must have a path of its own for each array (got "
                               f"{max(names, key=names.count)!r} twice)")
     source, where = check_source(seed), Shardings(shardings, names)
-    table = assign_slots(Rules.of(rules), slots, source, layout, flag("partial", partial))
+    table = assign_slots(Rules.of(rules), slots, layout, flag("partial", partial), source)
     drawn = [(row, where.find(slot)) for slot, row in zip(slots, table, strict=True) if row.scheme is not None]
     for row, _ in drawn:
         _check(row.parameter)

@@ -45,7 +45,7 @@ def verify_model(model: Any, rules: Any, *, seed: Seed | None = None, buffers: b
     """
     rules, source = Rules.of(rules), check_source(seed)
     slots, _, layout = read_model(model, buffers)
-    table = assign_slots(rules, slots, source, layout, partial=True)  # `init_model` has told of idle rules
+    table = assign_slots(rules, slots, layout, partial=True, source=source)  # `init_model` has told of idle rules
     drawn = [(slot, row) for slot, row in zip(slots, table, strict=True) if row.scheme is not None]
     for slot, _ in drawn:
         if not isinstance(slot.place, (jax.Array, np.ndarray)) or isinstance(slot.place, jax.core.Tracer):

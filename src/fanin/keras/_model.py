@@ -89,7 +89,7 @@ def init_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = Non
     """
     rules, source, dry_run = Rules.of(rules), check_source(seed), flag("dry_run", dry_run)
     slots = find_slots(model, buffers)
-    table = assign_slots(rules, slots, source, "jax", flag("partial", partial))
+    table = assign_slots(rules, slots, "jax", flag("partial", partial), source)
     emit(table.warnings)
     if not dry_run:
         for slot, row in zip(slots, table, strict=True):

@@ -41,7 +41,7 @@ def verify_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = N
     """
     rules, source = Rules.of(rules), check_source(seed)
     slots = find_slots(model, buffers)
-    table = assign_slots(rules, slots, source, "jax", partial=True)  # `init_model` has told of idle rules
+    table = assign_slots(rules, slots, "jax", partial=True, source=source)  # `init_model` has told of idle rules
     tally = Tally()
     for slot, row in zip(slots, table, strict=True):
         if row.scheme is not None:

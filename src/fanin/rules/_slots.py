@@ -96,8 +96,8 @@ def asked(slots: Iterable[Slot]) -> list[Parameter]:
     return [slot.parameter for slot in slots if not slot.note]
 
 
-def assign_slots(rules: Rules, slots: list[Slot], source: int | Stream, layout: str = "torch",
-                 partial: bool = False) -> Table:
+def assign_slots(rules: Rules, slots: list[Slot], layout: str = "torch", partial: bool = False,
+                 source: int | Stream | None = None) -> Table:
     """A row for each slot, to be drawn with `source`. Rules see tied names as siblings, and none has to match them."""
     siblings = [slot.parameter for slot in slots if slot.tied and not slot.left]
     others = {slot.parameter.name: slot.note for slot in slots if slot.note}
@@ -106,7 +106,8 @@ def assign_slots(rules: Rules, slots: list[Slot], source: int | Stream, layout: 
     rows = [Row(slot.parameter, note=slot.note) if slot.note else _fixed(slot, next(assigned)) for slot in slots]
     drawn = [slot for slot, row in zip(slots, rows) if row.scheme is not None]
     remarks = grouped((text, slot.parameter.name) for text, slot in _remarks(drawn))
-    return Table(rows, (*table.warnings, *remarks), source if isinstance(source, int) else source.seed)
+    seed = source if source is None or isinstance(source, int) else source.seed
+    return Table(rows, (*table.warnings, *remarks), seed)
 
 
 def _fixed(slot: Slot, row: Row) -> Row:

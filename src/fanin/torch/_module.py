@@ -119,7 +119,7 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     _offloaded.check_here(module)
     _sharded.prepare(module, seed)
     slots = find_slots(module, buffers, prefix)
-    table = assign_slots(rules, slots, source, partial=flag("partial", partial) or bool(prefix))
+    table = assign_slots(rules, slots, partial=flag("partial", partial) or bool(prefix), source=source)
     refill = _meta.chosen(refill_buffers, slots)
     table = table.with_warnings(*_meta.warnings(slots, refill))
     drawn = [(slot.place, row) for slot, row in zip(slots, table, strict=True) if row.scheme is not None]

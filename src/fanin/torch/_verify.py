@@ -60,7 +60,7 @@ def verify_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     _offloaded.check_here(module)
     _sharded.prepare(module, seed)
     slots = find_slots(module, buffers, prefix)
-    table = assign_slots(rules, slots, source, partial=True)  # `init_module` has told of rules that decide nothing
+    table = assign_slots(rules, slots, partial=True, source=source)  # `init_module` has told of idle rules
     drawn = [(slot.place, row) for slot, row in zip(slots, table, strict=True) if row.scheme is not None]
     empty = [place.name for place, _ in drawn if place.tensor.is_meta]
     if empty:

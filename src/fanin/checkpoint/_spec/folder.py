@@ -16,7 +16,6 @@ from ..._errors import FaninValueError, listed
 from ...rules import Parameter
 from .._format import bytes_of
 from .._index import INDEX, SINGLE, is_index, owners_in
-from .config import CONFIG, has_config, read_config, with_neighbours
 from .load import load
 from .spec import Spec, checked
 from .tables import read_header
@@ -25,18 +24,16 @@ _INDEX = re.compile(r".*\.safetensors\.index(\.[^.]*)?\.json")  # also of other 
 
 
 def read_folder(folder: str) -> Spec:
-    """The model in a folder: its safetensors file, the files that its index lists, or what its config describes."""
+    """The model in a folder: its safetensors file, or the files that its index lists."""
     name, notes = _choose(folder)
     path = os.path.join(folder, name)
-    if name == CONFIG:
-        return read_config(path)
     if name.endswith(".json"):
         table, binary = load(path)
         if binary or not is_index(table):
             raise FaninValueError(f"{path}: must be an index with a `weight_map`")
         spec = read_index(path, table)
     else:
-        spec = with_neighbours(replace(read_header(path), sources=(path,)), folder)
+        spec = replace(read_header(path), sources=(path,))
     return replace(spec, notes=(*spec.notes, *notes))
 
 
@@ -57,10 +54,8 @@ def _choose(folder: str) -> tuple[str, list[str]]:
     if files:
         raise FaninValueError(f"{folder}: must have {INDEX} for several files (got {listed(files, at_most=5)}): give "
                               "one of them, or a JSON table")
-    if has_config(folder):
-        return CONFIG, []
-    wanted = f"{folder}: must have {SINGLE}, {INDEX}, or transformers' {CONFIG}"
-    below = [name for name in names if _has_model(os.path.join(folder, name))]
+    wanted = f"{folder}: must have {SINGLE}, {INDEX}, or transformers' config.json"
+    below = [name for name in names if has_weights(os.path.join(folder, name))]
     if below:
         raise FaninValueError(f"{wanted}: give one of its folders that do, such as {os.path.join(folder, below[0])}")
     pickled = [name for name in names if name.endswith((".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack"))]
@@ -70,7 +65,8 @@ def _choose(folder: str) -> tuple[str, list[str]]:
     raise FaninValueError(f"{wanted}: give a function that builds the model, as FILE.py:FUNCTION")
 
 
-def _has_model(folder: str) -> bool:
+def has_weights(folder: str) -> bool:
+    """Whether a folder has a safetensors file or an index of some."""
     try:
         names = os.listdir(folder)
     except OSError:  # a file, or a folder that may not be read
@@ -110,8 +106,7 @@ def read_index(path: str, table: dict[str, Any]) -> Spec:
                               f"{listed(extra, at_most=5)})")
     sources = path, *(os.path.join(folder, file) for file in sorted(set(owners.values())))
     common = {key: text for key, text in metadata[0].items() if all(other.get(key) == text for other in metadata)}
-    spec = replace(checked(tensors, common, _size_note(path, table, tensors)), sources=sources)
-    return with_neighbours(spec, folder)
+    return replace(checked(tensors, common, _size_note(path, table, tensors)), sources=sources)
 
 
 def _read_file(index: str, folder: str, file: str) -> Spec:

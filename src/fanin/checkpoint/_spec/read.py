@@ -16,8 +16,8 @@ from typing import Any
 from ..._errors import FaninTypeError, FaninValueError, shown
 from ...rules import Parameter
 from .._index import is_index
-from .config import is_config, read_config, with_neighbours
-from .folder import read_folder, read_index
+from .config import CONFIG, has_config, is_config, read_config, with_neighbours
+from .folder import has_weights, read_folder, read_index
 from .load import load
 from .names import untold
 from .spec import Spec, of_parameters
@@ -62,7 +62,9 @@ def read_spec(source: Any) -> Spec:
         return _of_object(source)
     source = os.fspath(source)
     if os.path.isdir(source):
-        return read_folder(source)
+        if has_config(source) and not has_weights(source):
+            return read_config(os.path.join(source, CONFIG))
+        return with_neighbours(read_folder(source), source)
     if not os.path.exists(source):
         from . import module as _module
 
@@ -82,7 +84,7 @@ def read_spec(source: Any) -> Spec:
         spec = with_noted_layers(source, replace(parse(source, table, binary), sources=(source,)))
         return with_neighbours(spec, os.path.dirname(source))
     if is_index(table):
-        return read_index(source, table)
+        return with_neighbours(read_index(source, table), os.path.dirname(source))
     if is_config(table):
         return read_config(source)
     spec = replace(parse(source, table, binary), sources=(source,))
