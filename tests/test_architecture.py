@@ -31,6 +31,7 @@ LEVELS = {
     "_drawing": 6,
     "_initializers": 7,
     "stream": 7,
+    "_catalogue": 8,
     "compat": 8,
     "rules": 8,
     "dask": 9,

@@ -339,7 +339,7 @@ def test_layout_jax_reads_the_axes_from_the_other_end(model, answer):
 
 
 def test_list_names_every_preset(answer):
-    """Each name with its scheme and parameters; a profile has names of its own."""
+    """Each name with its meaning, its other names and its paper; a profile has names of its own."""
     status, out, err = answer("list")
     names = {line.split("  ")[0] for line in out.splitlines()[1:]}
 
@@ -347,11 +347,12 @@ def test_list_names_every_preset(answer):
     assert names == set(Registry.names())
     of_jax = answer("list", "--profile", "jax")[1].splitlines()[1:]
     assert [line.split("  ")[0] for line in of_jax] == Registry.names("jax")
-    assert re.search(r"^he_normal +VarianceScaling +.*scale=2\.0", out, re.MULTILINE)
+    assert re.search(r"^kaiming_normal +N\(0, 2/fan_in\) +msra, msraprelu, relu_invariant_gauss +He et al", out,
+                     re.MULTILINE)
 
 
 def test_show_prints_scheme_config_and_plan(answer):
-    """The repr, the config as JSON and, for a shape, what is drawn."""
+    """The repr, the config as JSON, formula, paper, parameters, and for a shape what is drawn, with a picture."""
     status, out, err = answer("show", "he_normal", "--shape", "512,256")
     lines = out.splitlines()
 
@@ -359,6 +360,10 @@ def test_show_prints_scheme_config_and_plan(answer):
     assert lines[0] == repr(Registry.get("he_normal"))
     assert json.loads(lines[1]) == Registry.get("he_normal").get_config()
     assert re.search(r"^fan_in +256$", out, re.MULTILINE) and re.search(r"^std +0\.0883", out, re.MULTILINE)
+    assert re.search(r"^meaning +N\(0, 2/fan_in\) cut at 2σ", out, re.MULTILINE)
+    assert re.search(r"^paper +He et al\. 2015", out, re.MULTILINE)
+    assert lines[-6].split() == ["0", "█" * 40]
+    assert re.search(r"^aliases +gauss, ", answer("show", "normal")[1], re.MULTILINE)
     assert answer("show", "sparse", "sparsity=0.9")[1].startswith("Sparse(sparsity=0.9")
     assert answer("show", "he_normal", "mode=fan_out", "layout=o*i")[1].startswith(
         repr(Registry.get("he_normal", mode="fan_out", layout="o*i")))

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ._audit import audit
 from ._backends import find_devices
-from ._errors import FaninError, FaninTypeError, FaninValueError, FaninWarning, one_line
+from ._catalogue import catalogue, entry
+from ._errors import FaninError, FaninValueError, FaninWarning, one_line
 from ._initializers import Registry
 from ._json import parse_json
 from ._report import Content
@@ -250,30 +251,15 @@ def _totals(tensors: int, elements: int, nbytes: int) -> str:
 
 
 def _list(args: argparse.Namespace) -> None:
-    rows = []
-    for name in Registry.names(args.profile):
-        try:
-            scheme = Registry.get(name, profile=args.profile)
-        except FaninTypeError as error:  # it needs a parameter, such as a sparsity: the message says which
-            rows.append([name, "", str(error)])
-            continue
-        config = list(scheme.get_config().items())[2:]
-        rows.append([name, type(scheme).__name__, ", ".join(f"{key}={value!r}" for key, value in config)])
-    print_table(["name", "scheme", "parameters"], rows)
+    print_content(catalogue(args.profile))
 
 
 def _show(args: argparse.Namespace) -> None:
     scheme = Registry.get(args.name, profile=args.profile, **dict(args.parameters))
-    plan, rows = None, []
-    if args.shape is not None:
-        plan = scheme.describe(args.shape)
-        sampler = getattr(getattr(plan, "sampler", None), "__name__", None)
-        facts = [("sampler", sampler), *((key, getattr(plan, key)) for key in ("mean", "std", "fan_in", "fan_out"))]
-        rows = [[key, _number(fact)] for key, fact in facts if fact is not None]
+    shown = entry(args.name, args.profile, scheme, args.shape)
     print(repr(scheme))
     print(json.dumps(scheme.get_config()))
-    if plan is not None:
-        print_table(["shape", str(list(plan.shape))], rows)
+    print_content(shown)
 
 
 def _devices(_args: argparse.Namespace) -> None:
