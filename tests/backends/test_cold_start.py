@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from numba.core.caching import IndexDataCacheFile
 
 import fanin
+from fanin._backends.compile import FilesByKey
 from scripts import TIMEOUT, digests_of_draws, environment, run, source
 
 PACKAGE = Path(fanin.__file__).parent
@@ -202,3 +204,32 @@ def test_a_sampler_that_came_by_value_draws_in_every_process(tmp_path):
     first, second = (run(code, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2))
 
     assert first == second
+
+
+def code_that_others_find(files, folder):
+    """What a third process finds under "one", while and after one and another process keep their code at once."""
+    folder.mkdir()
+    one, other, third = (files(str(folder), "loop", "stamp") for _ in range(3))
+    load_index, save_data, found = one._load_index, one._save_data, []
+
+    def load_before_the_other_saves():
+        index = load_index()
+        one._load_index = load_index
+        other.save("two", "code for two")
+        return index
+
+    def save_after_a_look(name, data):
+        found.append(third.load("one"))
+        save_data(name, data)
+
+    one._load_index, one._save_data = load_before_the_other_saves, save_after_a_look
+    one.save("one", "code for one")
+    return [*found, third.load("one")]
+
+
+def test_processes_that_compile_at_once_keep_their_code_apart(tmp_path):
+    """Code for one type is never found as code for another, as it is with numba's own numbered files."""
+    assert "code for two" in code_that_others_find(IndexDataCacheFile, tmp_path / "numba")
+    found = code_that_others_find(FilesByKey, tmp_path / "fanin")
+    assert set(found) <= {None, "code for one"}
+    assert found[-1] == "code for one"

@@ -437,3 +437,16 @@ def test_neither_flax_nor_equinox_is_imported():
             "print({'flax', 'equinox', 'torch', 'keras'} & set(sys.modules))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(("make", "kind"), [
+    (lambda: eqx.nn.Sequential([eqx.nn.WeightNorm(eqx.nn.Linear(3, 4, key=jax.random.key(0)))]), "WeightNorm"),
+    (lambda: eqx.nn.make_with_state(eqx.nn.SpectralNorm)(eqx.nn.Linear(3, 4, key=jax.random.key(0)), "weight",
+                                                         key=jax.random.key(1))[0], "SpectralNorm"),
+    (lambda: nnx.WeightNorm(nnx.Linear(3, 4, rngs=nnx.Rngs(0)), rngs=nnx.Rngs(0)), "WeightNorm"),
+    (lambda: nnx.SpectralNorm(nnx.Linear(3, 4, rngs=nnx.Rngs(0)), rngs=nnx.Rngs(0)), "SpectralNorm"),
+], ids=["equinox, weight", "equinox, spectral", "nnx, weight", "nnx, spectral"])
+def test_layers_that_normalize_anothers_weights_are_refused(make, kind):
+    """What they keep follows from the weights, and would be stale: the error says what to do."""
+    with pytest.raises(FaninError, match=rf"`model` must hold plain layers \(got a {kind}.*before it is wrapped"):
+        fanin.jax.init_model(make(), {"*": "zeros"}, seed=0)

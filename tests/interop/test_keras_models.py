@@ -429,6 +429,11 @@ def check_wrong_models_and_rules_assign_nothing():
         small.build((None, 3))
         small.quantize("int8")
     assert_raises(FaninValueError, "quantize it then", init_model, small, {"*": "normal"})
+    normed = keras.Sequential([keras.Input((3,)), layers.SpectralNormalization(layers.Dense(2))])
+    before = [to_numpy(weight.value).copy() for weight in normed.weights]
+    assert_raises(FaninTypeError, "got a SpectralNormalization at 'spectral_normalization'", init_model, normed,
+                  {"*": "normal"})
+    assert all(map(np.array_equal, before, [to_numpy(weight.value) for weight in normed.weights]))
 
 
 def check_a_saved_model_loads_and_keeps_its_names(folder):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numba
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.core.caching import NullCache
+from numba.core.caching import IndexDataCacheFile, NullCache
 from numba.extending import intrinsic
 
 from .. import _kernels
@@ -84,10 +84,27 @@ def compile_loop(loop: Callable[..., None], parallel: bool = False) -> Any:
     """The loop compiled, in code that other processes find on disk."""
     options = {"nogil": True, "error_model": "numpy", "parallel": parallel}
     try:
-        return numba.njit(**options, cache=True)(loop)
+        compiled = numba.njit(**options, cache=True)(loop)
+        cache = compiled._cache
+        cache._cache_file = FilesByKey(cache.cache_path, cache._impl.filename_base, cache._cache_file._source_stamp)
+        return compiled
     except RuntimeError:  # numba finds no folder to keep compiled code in
         _warn_uncached()
         return numba.njit(**options)(loop)
+
+
+class FilesByKey(IndexDataCacheFile):
+    """numba's files of compiled code, each named by what it was compiled for.
+
+    numba numbers them. Two processes that compile one loop for two types at once give both the same number, and the
+    code of one type is then run for the other: wrong draws, and for good.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep the code first, and name it in the index then: who finds it there can load it."""
+        name = self._data_name_pattern.format(number=int(hashlib.sha256(repr(key).encode()).hexdigest()[:15], 16))
+        self._save_data(name, data)
+        self._save_index(self._load_index() | {key: name})
 
 
 @functools.cache

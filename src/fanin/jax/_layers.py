@@ -7,11 +7,13 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .._errors import FaninTypeError
 from .._initializers import Constant
 from ..rules import Layer
 
 _BASES = {"Module", "Pytree", "Object"}  # of each layer
 _PYTHONS = ("builtins", "abc", "collections.abc", "typing")
+_NORMALIZING = {(library, kind) for library in ("equinox", "flax") for kind in ("WeightNorm", "SpectralNorm")}
 _Described = tuple[dict[str, tuple[str, Iterable[int]]], int]  # ({field: (roles, shape)}, groups)
 
 
@@ -30,6 +32,15 @@ def layer_of(owner: Any, field: str, shape: tuple[int, ...]) -> Layer:
         return Layer(types)
     layout = _stacked(shape, *fields[field])
     return Layer(types, layout, groups if layout is not None else 1)
+
+
+def check_layer(layer: Any) -> None:
+    """FaninTypeError for a layer that normalizes the weights of another one, and keeps what must follow from them."""
+    for cls in type(layer).__mro__:
+        library = cls.__module__.split(".")[0]
+        if (library, cls.__name__) in _NORMALIZING:
+            raise FaninTypeError(f"`model` must hold plain layers (got a {cls.__name__} of {library}, which keeps what "
+                                 "follows from the weights of its layer): initialize the layer before it is wrapped")
 
 
 def _stacked(shape: tuple[int, ...], roles: str, own: Iterable[int]) -> str | None:

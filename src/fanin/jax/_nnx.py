@@ -10,7 +10,7 @@ from flax import nnx
 
 from .._errors import FaninTypeError
 from ..rules._slots import Slot, with_ties
-from ._layers import layer_of
+from ._layers import check_layer, layer_of
 from ._slots import Arrays, is_array, slot_of
 
 _OBJECT: Any = getattr(nnx, "Pytree", None) or nnx.Object  # what modules are, and lists and random streams
@@ -62,6 +62,7 @@ def _walk(node: Any, path: tuple[Any, ...], owner: Any, above: list[Any]) -> Ite
         yield path, owner, node
         return
     if isinstance(node, _OBJECT):
+        check_layer(node)
         children: Any = sorted(vars(node).items(), key=_order)
         if isinstance(node, nnx.Module) and not isinstance(node, (Mapping, Sequence)):  # nnx.List is no layer
             owner = node

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..rules import Layer
 from ..rules._slots import Slot
-from ._layers import layer_of
+from ._layers import check_layer, layer_of
 from ._slots import Arrays, is_array, slot_of
 
 
@@ -84,6 +84,7 @@ def _owner(model: Any, path: Any) -> tuple[Any, str]:
     owner, kind, node = None, "", model
     for key in path[:-1]:
         if is_equinox(node):
+            check_layer(node)
             owner = node
         try:
             node = _step(node, key)
@@ -91,7 +92,10 @@ def _owner(model: Any, path: Any) -> tuple[Any, str]:
             return None, kind
         if type(node).__name__ == "StateIndex":
             kind = "state"
-    return (node if is_equinox(node) else owner), kind
+    if is_equinox(node):
+        check_layer(node)
+        owner = node
+    return owner, kind
 
 
 def _step(node: Any, key: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from .._errors import FaninValueError
+from .._errors import FaninTypeError, FaninValueError
 
 BOOKKEEPING = {"_layers", "_modules", "_trainable_variables", "_non_trainable_variables"}  # of every layer
 
@@ -38,6 +38,7 @@ def places(model: Any) -> list[Place]:
     located = []
     for layer, path in _walk(model, "", layers):
         _check_built(layer, path)
+        _check_plain(layer, path)
         for name, variable, buffer in _own(layer):
             place = Place(path + name, variable, layer, buffer, variables.get(id(variable), ""))
             variables.setdefault(id(variable), place.name)
@@ -146,3 +147,11 @@ def _check_built(layer: Any, path: str) -> None:
         which = f"its layer {path[:-1]!r}, a {type(layer).__name__}," if path else f"a {type(layer).__name__}"
         raise FaninValueError(f"`model` must be built: {which} has no variables yet; call model.build(input_shape), or "
                               "the model on an input, first")
+
+
+def _check_plain(layer: Any, path: str) -> None:
+    """Refuse a wrapper whose vector follows from the kernel of its layer, and whose names are not the plain model's."""
+    if isinstance(layer, keras.layers.SpectralNormalization):
+        where = f" at {path[:-1]!r}" if path else ""
+        raise FaninTypeError(f"`model` must hold plain layers (got a SpectralNormalization{where}): initialize a model "
+                             "of the layers in it, and wrap them then")
