@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # that is built on meta (FSDP's docs: `reset_parameters` initializes the module's own parameters and buffers).
 _RESETS = ("init_non_persistent_buffers", "reset_running_stats", "reset_parameters")
 
-_LOOKED_AT = 2**14  # elements of a buffer that are looked at
+_LOOKED_AT = 2**12  # elements of a buffer that are looked at
 _SMALLEST, _LARGEST = 1e-30, 1e30  # magnitudes that no buffer means, but memory that was something else has
 _NEVER_ZERO = ("freq", "running_var")  # in the names of buffers that do nothing, or harm, as zeros
 
@@ -196,16 +196,25 @@ def call(method: Any, owner: nn.Module, where: str) -> None:
 
 def unfilled(places: Iterable[Place]) -> list[str]:
     """The names of buffers that look as if nobody had filled their memory, as after `to_empty`."""
-    return [place.name for place in places if _looks_unfilled(place.key, place.tensor)]
+    groups: dict[Any, list[tuple[Place, torch.Tensor]]] = {}
+    for place in places:
+        tensor = place.tensor
+        if type(tensor) is torch.Tensor and not tensor.is_meta and (tensor.is_floating_point() or tensor.is_complex()):
+            part = tensor.detach().flatten()[:_LOOKED_AT]
+            groups.setdefault((tensor.dtype, tensor.device), []).append((place, part))
+    found = []
+    for group in groups.values():
+        if _has_garbage(torch.cat([part for _, part in group])):  # all at once: it seldom has
+            found += [place.name for place, part in group if _has_garbage(part)]
+        found += [place.name for place, part in group if any(each in place.key for each in _NEVER_ZERO)
+                  and len(part) and not bool(part.any())]
+    return found
 
 
-def _looks_unfilled(key: str, tensor: torch.Tensor) -> bool:
-    if type(tensor) is not torch.Tensor or tensor.is_meta or not (tensor.is_floating_point() or tensor.is_complex()):
-        return False
-    part = tensor.detach().flatten()[:_LOOKED_AT]
-    values = (torch.view_as_real(part) if part.is_complex() else part).double()
-    lowest = torch.finfo(tensor.dtype).min
-    values = values[values > lowest] if not values.isnan().any() else values  # in masks, as minus infinity is
-    sizes = values[values != 0].abs()
-    odd = ~((sizes >= _SMALLEST) & (sizes <= _LARGEST))  # NaN and infinity, too
-    return bool(odd.any()) or (not sizes.numel() and bool(part.numel()) and any(each in key for each in _NEVER_ZERO))
+def _has_garbage(values: torch.Tensor) -> bool:
+    """Whether there is NaN, infinity, or a size that only memory has. Masks have the lowest number, too."""
+    lowest = torch.finfo(values.dtype).min
+    values = (torch.view_as_real(values) if values.is_complex() else values).double()
+    sizes = values.abs()
+    fine = (sizes == 0) | (sizes >= _SMALLEST) & (sizes <= _LARGEST) | (values <= lowest)
+    return not bool(fine.all())

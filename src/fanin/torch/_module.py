@@ -71,8 +71,9 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     (a backward pass over old values raises); `requires_grad`, `grad` and the memory stay.
 
     Args:
-        module: plain; compiled, checkpoint-wrapped, in DistributedDataParallel; parametrized; sharded into DTensors
-            (`fully_shard`, tensor parallelism), of which each rank draws only its part.
+        module: plain; compiled, checkpoint-wrapped, in DistributedDataParallel; parametrized, with weight_norm,
+            spectral_norm or pruning; with peft's LoRA; sharded into DTensors (`fully_shard`, tensor parallelism), of
+            which each rank draws only its part. Not scripted, traced or exported: initialize it before.
         rules: `fanin.Rules`, or what makes them: one word ("he_normal", a scheme) for the weights, and for all else
             what it starts from; "torch" or "transformer"; {"*.bias": "zeros", "*": "normal"}; a list of entries; a
             file.

@@ -96,8 +96,11 @@ def _magnitude(path: str, layer: Any, adapter: str) -> tuple[str, Follower]:
 
 def following(places: Iterable[Any], drawn: set[str]) -> dict[str, Follower]:
     """{name: what it follows} of the places whose tensors follow from any of those that are drawn."""
+    follow = {place.name: place.follows for place in places if place.follows}
+    if not follow:
+        return {}
     paths = {name[:end] for name in drawn for end in (0, *(dot.end() for dot in re.finditer(r"\.", name)))}
-    return {place.name: place.follows for place in places if place.follows and place.follows.source in paths}
+    return {name: each for name, each in follow.items() if each.source in paths}
 
 
 def settle(found: Iterable[Follower]) -> None:
