@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..._types import Array
 
-CHUNK = 4 * N  # words made at a time: they stay in the first-level cache
+CHUNK = 512  # words made at a time: with all that is made of them they take a part of the first-level cache
 
 F, D, U32, U64, I32, I64 = np.float32, np.float64, np.uint32, np.uint64, np.int32, np.int64
 MASK24, SCALE24, ONE = U32(2**24 - 1), F(2.0**-24), F(1)
