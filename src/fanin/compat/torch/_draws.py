@@ -156,7 +156,7 @@ def _group(draw: Draw, twister: Twister) -> Array:
 
 def _share(draw: Draw, twister: Twister, out: Array) -> None:
     """The next numbers, whole groups, by as many threads as are worth it: each jumps to where its share begins."""
-    draw.write(twister, out[:0])  # compiles
+    twister.fill(draw.loop, np.empty(0, draw.computing), *draw.parameters)  # compiles, before several threads need it
     threads = _threads(len(out))
     size = len(out) if threads == 1 else _share_size(len(out), draw.width, threads)
     count = -(-len(out) // size) if size else 0

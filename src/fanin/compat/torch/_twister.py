@@ -45,10 +45,14 @@ class Twister:
         return Twister(self.block.copy(), self.used)
 
     def fill(self, loop: str, out: Array, *parameters: Any) -> None:
-        """Have a loop of _loops.py fill `out`, and go on by the words that it takes."""
-        used = compiled(loop)(self.block, self.used or N, out, *parameters)
+        """Have a loop of _loops.py fill `out`, and go on by the words that it takes; an empty `out` compiles it."""
+        function = compiled(loop)
         if len(out):
-            self.used = used
+            self.used = function(self.block, self.used or N, out, *parameters)
+        else:
+            from ..._backends.compile import ready
+
+            ready(function, self.block, N, out, *parameters)
 
     def words(self, count: int) -> Array:
         """The next words."""
