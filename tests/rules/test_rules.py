@@ -119,6 +119,11 @@ def test_json_says_the_same_as_toml(rules, tmp_path):
         "rank = [1, 2]\nrank_of = 'a'\n" + one("c", "{ name = 'constant', value = [nan, inf, 1.0] }")
     toml = rules(text)
     path = tmp_path / "rules.json"
+    (tmp_path / "list.json").write_text(json.dumps(toml.get_config()["rule"]))
+    assert Rules.read(tmp_path / "list.json")._entries() == toml._entries()
+    (tmp_path / "list.json").write_text('"he_normal"')
+    with pytest.raises(FaninError, match="must be a JSON table .* or its list alone"):
+        Rules.read(tmp_path / "list.json")
     path.write_text(json.dumps(toml.get_config()))
 
     again = Rules.read(path)
@@ -234,6 +239,10 @@ BAD_RULES = [
     ("x = 1\n" + one("*", "'ones'"), r"\[\[rule\]\] entries, .* only \(got 'x'\)"),
     ("[[rule]\n", "valid TOML or JSON"),
     ("{", "valid TOML or JSON"),
+    ("[]", r"at least one \[\[rule\]\] .*in JSON a list of such tables"),
+    ('{"*": "ones"}', r"at least one \[\[rule\]\] .*in JSON a list of such tables"),
+    ('[{"match": "*"', "valid TOML or JSON"),
+    (' [ {"init": "ones"}]', "rule 1: must have `match`"),
     ('{"rule": [{"match": "*", "match": "a", "init": "ones"}]}', "unique"),
     ("[[rule]]\ninit = 'ones'", "rule 1: must have `match`"),
     ("[[rule]]\nmatch = '*'", r"rule 1 \(match '\*'\): must have `init`"),

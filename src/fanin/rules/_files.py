@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from importlib import resources
 from typing import Any
 
-from .._errors import FaninValueError, did_you_mean
+from .._errors import FaninTypeError, FaninValueError, did_you_mean
 from .._initializers import Registry
 from .._json import check_values, parse_json, too_deep, too_large
+
+_JSON = re.compile(r"\s*(\{|\[\s*[{\]])")  # the beginning of a table, or of a list of tables, which no TOML text has
 
 
 def rule_sets() -> list[str]:
@@ -29,8 +32,8 @@ def read_table(source: str | os.PathLike[str]) -> dict[str, Any]:
     else:
         raise FaninValueError(f"`rules` must be a file, a preset, or one of {', '.join(rule_sets())} (got {source!r}): "
                               + did_you_mean(source, [*rule_sets(), *Registry.names()]))
-    if text.lstrip().startswith("{"):  # no TOML text does
-        return parse_json(text, "must be a valid TOML or JSON text; it")
+    if source.lower().endswith(".json") or _JSON.match(text):
+        return _parse_json(text)
     return _parse_toml(text)
 
 
@@ -39,6 +42,16 @@ def _decode(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise FaninValueError("must be a TOML or JSON text (it is not UTF-8)") from None
+
+
+def _parse_json(text: str) -> dict[str, Any]:
+    value = parse_json(text, "must be a valid TOML or JSON text; it")
+    if isinstance(value, list):
+        return {"rule": value}
+    if not isinstance(value, dict):
+        raise FaninTypeError('must be a JSON table {"rule": [{"match": ..., "init": ...}]}, or its list alone (got a '
+                             f"{type(value).__name__})")
+    return value
 
 
 def _parse_toml(text: str) -> dict[str, Any]:

@@ -232,7 +232,8 @@ class Rules:
         """
         entries = config.get("rule")
         if not _is_list(entries) or not entries or not all(isinstance(entry, Mapping) for entry in entries):
-            raise FaninValueError("must hold at least one [[rule]] with `match` and `init`")
+            raise FaninValueError("must hold at least one [[rule]] with `match` and `init` (in JSON a list of such "
+                                  'tables, alone or under "rule")')
         for key in config:
             if key not in ("rule", "version", "strict", "variables"):
                 raise FaninValueError(f"may hold [[rule]] entries, `variables`, `strict` and `version` only (got "
