@@ -103,6 +103,7 @@ def test_transformer_set():
     ("transformer", "rotary_emb.inv_freq", [32]),
     ("transformer", "h.0.attn.bias", [1, 1, 64, 64]),
     ("transformer", "logit_scale", []),
+    ("transformer", "layers.0.gamma", [8]),
     ("transformer", "ssm.dt_bias", [8]),
     ("transformer", "ssm.dt_proj.bias", [8]),
     ("transformer", "ssm.D", [8]),
