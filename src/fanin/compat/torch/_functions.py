@@ -34,7 +34,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator = None, *, index: Index | None = None,
              shape: Shape | None = None) -> T:
-    """U[a, b): see `fanin.Uniform`. `b` never comes out, in half types neither (pytorch #96947, mended in 2.13).
+    """U[a, b): see `fanin.Uniform`. `b` never comes out, in half types neither (pytorch #96947, mended in 2.12).
 
     `index` and `shape`: see the module's documentation, and likewise for the functions built on this one.
 
