@@ -131,11 +131,12 @@ def test_a_zero_row_does_not_hide_the_law():
     assert found.law.name == "normal" and found.seen.zero_rows == (3,)
 
 
+@pytest.mark.parametrize("shape", [(5000,), (50, 100), (25, 50, 4)])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_values_that_are_not_finite_are_counted_and_named(bad):
+def test_values_that_are_not_finite_are_counted_and_named(bad, shape):
     """A NaN or an infinity makes a tensor none of these, with a count, and statistics of the others."""
-    values = planted.normal(generator("bad", 0), 5000, np.float32)
-    values[7] = bad
+    values = planted.normal(generator("bad", 0), shape, np.float32)
+    values.reshape(-1)[7] = bad
     result = fanin.audit({"w": values})
     row = result.to_dicts()[0]
 
@@ -144,7 +145,8 @@ def test_values_that_are_not_finite_are_counted_and_named(bad):
     assert "1 of its values are NaN or infinite" in str(result)
 
 
-@pytest.mark.parametrize("array", [np.zeros((0, 3), np.float32), np.float32(2), np.ones(1), np.zeros(5, bool),
+@pytest.mark.parametrize("array", [np.full((3, 70), np.nan, np.float32), np.full((64, 64), 3e38, np.float32),
+                                   np.eye(64) * 1e300, np.zeros((0, 3), np.float32), np.float32(2), np.ones(1), np.zeros(5, bool),
                                    np.arange(3), np.full(3, np.nan, np.float32)])
 def test_small_and_empty_tensors(array):
     """No shape or dtype stops an audit, and tensors without a spread or values are never called random."""

@@ -61,12 +61,13 @@ def examine(tensor: Tensor) -> Seen:
         if not len(head):
             head = values[:HEAD].copy()
         gather.add(values)
-        arange.add(values)
-        nonzero.add(values)
-        for each in matrices:
-            each.add(values.reshape(-1, each.columns))
-        for waves in sinusoids:
-            waves.add(values.reshape(-1, waves.columns))
+        with np.errstate(invalid="ignore", over="ignore"):  # with NaNs and infinities none of these holds
+            arange.add(values)
+            nonzero.add(values)
+            for each in matrices:
+                each.add(values.reshape(-1, each.columns))
+            for waves in sinusoids:
+                waves.add(values.reshape(-1, waves.columns))
     moments = gather.result()
     law = arange.law() or _of_values(moments, matrices, step) or nonzero.law(step)
     law = law or _first(each.law() for each in sinusoids) or _drawn(moments, matrices, dtype)

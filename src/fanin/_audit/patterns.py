@@ -83,10 +83,10 @@ class Sinusoids:
 
     def _fits(self) -> bool:
         own, cross, other = self._sums
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             rest = other - np.where(own > 0, cross * cross / own, 0.0)
-        allowed = (8 * self._epsilon + 1e-6 + self._rows * ANGLE) * self._largest
-        return bool((rest <= self._rows * allowed**2).all())
+            deviation = np.sqrt(np.maximum(rest, 0.0) / self._rows)
+        return bool((deviation <= (8 * self._epsilon + 1e-6 + self._rows * ANGLE) * self._largest).all())
 
     def law(self) -> Law | None:
         """The law, if it holds and some column really oscillates."""

@@ -30,7 +30,8 @@ def draw(entries: Sequence[Entry]) -> Figure:
         for axes, heights in ((spread, stds), (tails, kurtosis)):
             axes.plot(places, heights, linestyle="", marker=look.marker, color=look.color, markersize=5, label=title)
     spread.set_yscale("log")
-    tails.set_yscale("symlog", linthresh=2.0)
+    tails.set_yscale("symlog", linthresh=2.0, linscale=2.0)
+    tails.set_ylim(bottom=-2.0)
     for height, title in USUAL:
         tails.axhline(height, color=INK, linewidth=0.8, linestyle=":")
         tails.annotate(title, (1.0, height), (6, 0), xycoords=("axes fraction", "data"), textcoords="offset points",

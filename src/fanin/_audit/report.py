@@ -11,7 +11,7 @@ from .._errors import listed
 from .._report import Column, Content, Grid, Report, Run, fold
 from .entries import Entry
 from .findings import Finding
-from .laws import Law
+from .laws import BELLS, FEWEST, Law, visible_cut
 from .sources import nbytes
 
 if TYPE_CHECKING:
@@ -82,9 +82,19 @@ class Audit(Report, Sequence[Entry]):
         words = (self.verdict, f"{len(self):,} tensors, {elements:,} elements, {size:,} bytes.")
         found = [self._found(kind, unfold) for kind in TITLES]
         tensors_grid = Grid(COLUMNS, tuple(self._row(run) for run in self._runs(unfold)))
-        notes = sorted({entry.law.note for entry in self.entries if entry.law.name == "sparse" and entry.law.note})
         return Content(f"Audit of {self.title}", words, (*(grid for grid in found if grid.rows), tensors_grid),
-                       tuple(notes))
+                       tuple(self._notes()))
+
+    def _notes(self) -> Iterator[str]:
+        """What the names of the laws leave open."""
+        sizes = [entry.seen.moments.finite for entry in self.entries
+                 if entry.law.name == "normal" and entry.seen.moments is not None]
+        if sizes:
+            ends = dict.fromkeys(f"{visible_cut(size):.2g}" for size in (min(sizes), max(sizes)))
+            yield f"normal: a cut beyond {' to '.join(ends)} σ can't be told, by the tensor's size"
+        if any(entry.law.name == "few" for entry in self.entries):
+            yield f"too few: below {FEWEST} values, or below {BELLS:,} where a normal law and others fit"
+        yield from sorted({entry.law.note for entry in self.entries if entry.law.name == "sparse" and entry.law.note})
 
     def _found(self, kind: str, unfold: bool) -> Grid:
         """The findings of one kind: a row for each tensor, or run of layers, that a finding is about."""

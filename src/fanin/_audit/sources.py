@@ -148,7 +148,7 @@ def _of_array(name: str, value: Any) -> Tensor:
     parameter = Parameter(name, array.shape, dtype)
     if dtype.hasobject or not is_known(dtype):
         return Tensor(parameter, None)
-    place = (array.__array_interface__["data"][0], array.shape, array.strides) if array.size else None
+    place = _place(value, array) if array.size else None
     del array  # of a GPU's tensor a copy, which is made again when its turn comes
 
     def pieces(multiple: int) -> Iterator[Array]:
@@ -157,6 +157,15 @@ def _of_array(name: str, value: Any) -> Tensor:
             yield flat[start:start + _step(multiple)]
 
     return Tensor(parameter, pieces, place)
+
+
+def _place(value: Any, array: Array) -> tuple[Any, ...]:
+    """What tensors have in common that are one: torch's and numpy's by their memory, others as objects."""
+    if hasattr(value, "data_ptr"):
+        return value.data_ptr(), str(value.device), array.shape, tuple(value.stride())
+    if array is value:
+        return array.__array_interface__["data"][0], "cpu", array.shape, array.strides
+    return id(value), type(value).__name__
 
 
 def _step(multiple: int) -> int:
