@@ -146,8 +146,8 @@ def test_values_that_are_not_finite_are_counted_and_named(bad, shape):
 
 
 @pytest.mark.parametrize("array", [np.full((3, 70), np.nan, np.float32), np.full((64, 64), 3e38, np.float32),
-                                   np.eye(64) * 1e300, np.zeros((0, 3), np.float32), np.float32(2), np.ones(1), np.zeros(5, bool),
-                                   np.arange(3), np.full(3, np.nan, np.float32)])
+                                   np.eye(64) * 1e300, np.zeros((0, 3), np.float32), np.float32(2), np.ones(1),
+                                   np.zeros(5, bool), np.arange(3), np.full(3, np.nan, np.float32)])
 def test_small_and_empty_tensors(array):
     """No shape or dtype stops an audit, and tensors without a spread or values are never called random."""
     assert not law_of(np.asarray(array)).is_random
