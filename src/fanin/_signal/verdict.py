@@ -19,6 +19,9 @@ EXPLODES = 1e3  # times it
 COLLAPSES = 1e-4  # is what two rows' cosine lacks to 1
 LOSS = 2.0  # times ln(classes) is a loss that says logits are too large
 
+_RELUS = {"ReLU", "ReLU6", "LeakyReLU", "PReLU", "GELU", "SiLU", "NewGELUActivation", "Mish", "Hardswish"}
+_SATURATING = {"Tanh", "Sigmoid", "Hardtanh", "Softsign"}
+
 
 class Verdict(NamedTuple):
     """A judgement of a signal.
@@ -146,13 +149,17 @@ def _usual(layers: Sequence[LayerSignal]) -> str:
         return ""
     gain = math.exp(sum(gains) / len(gains))
     kinds = {row.kind for row in layers}
-    relu = bool(kinds & {"ReLU", "ReLU6", "LeakyReLU", "GELU", "SiLU", "NewGELUActivation", "Mish"})
-    usual, name = (math.sqrt(2), '"he_normal"') if relu else (1.0, '"glorot_normal"')
-    if 0.9 < gain / usual < 1.1:
+    words, usual = [], []
+    if kinds & _RELUS or not kinds & _SATURATING:  # also where activations are functions, not layers
+        usual.append(math.sqrt(2))
+        words.append('1.41/√fan_in before ReLU ("he_normal")')
+    if kinds & _SATURATING or not kinds & _RELUS:
+        usual.append(1.0)
+        words.append('1/√fan_in before tanh or nothing ("glorot_normal")')
+    if any(0.9 < gain / each < 1.1 for each in usual):
         return ""
-    return (f"Weights have a std of {gain:.2g}/√fan_in on average; usual {'before ReLU' if relu else 'here'} is "
-            f"{usual:.3g}/√fan_in ({name}), and where branches are added up, 1/√(2·blocks) of it in the last layer of "
-            "each.")
+    return (f"Weights have a std of {gain:.2g}/√fan_in on average; usual is {' and '.join(words)}, and where branches "
+            "are added up, 1/√(2·blocks) of it in the last layer of each.")
 
 
 def _rate(layers: Sequence[LayerSignal], start: float, end: float) -> str:

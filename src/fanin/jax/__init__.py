@@ -15,4 +15,5 @@ from ._initializer import initializer as initializer
 from ._models import Initialized as Initialized
 from ._models import init_model as init_model
 from ._models import parameters as parameters
+from ._signal.measure import signal as signal
 from ._verify import verify_model as verify_model

@@ -1,0 +1,150 @@
+"""`fanin.jax.signal`: linen, nnx and equinox models, by figures that are right, without a trace."""
+
+import functools
+import math
+
+import equinox
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen, nnx
+
+import fanin
+from fanin.jax import signal
+
+DEPTH, WIDTH = 20, 64
+NORMAL = {"*bias": "zeros", "*": {"name": "normal", "std": 0.02}}
+HE = {"*bias": "zeros", "*": "he_normal"}
+BATCH = jnp.asarray(fanin.Normal()((16, WIDTH), seed=1, name="batch"))
+
+
+class Dense(linen.Module):
+    @linen.compact
+    def __call__(self, x):
+        for _ in range(DEPTH):
+            x = linen.relu(linen.Dense(WIDTH)(x))
+        return x
+
+
+def in_linen():
+    return Dense().apply, Dense().init(jax.random.key(0), BATCH)
+
+
+def in_nnx():
+    layers = [layer for key in range(DEPTH) for layer in (nnx.Linear(WIDTH, WIDTH, rngs=nnx.Rngs(key)), nnx.relu)]
+    return lambda model, x: model(x), nnx.Sequential(*layers)
+
+
+def in_equinox():
+    layers = equinox.nn.MLP(WIDTH, WIDTH, WIDTH, DEPTH - 1, final_activation=jax.nn.relu, key=jax.random.key(0))
+    return lambda model, x: jax.vmap(model)(x), layers
+
+
+@pytest.mark.parametrize("make", [in_linen, in_nnx, in_equinox])
+def test_deep_relu_networks(make):
+    """N(0, 0.02) dies at the rate that theory gives and he_normal lives, in each of the three libraries."""
+    apply, variables = make()
+
+    found = signal(apply, variables, BATCH, compare={"normal": NORMAL, "he": HE}, seed=0)
+
+    assert {label: each.alive for label, each in found.signals.items()} == {"normal": False, "he": True}
+    for label, factor in (("normal", 0.02 * math.sqrt(WIDTH / 2)), ("he", 1.0)):
+        layers = [row for row in found[label].layers if row.weight]
+        assert len(layers) == DEPTH and all(row.fan_in == WIDTH for row in layers)
+        assert (layers[0].gradient / layers[-1].gradient) ** (1 / (DEPTH - 1)) == pytest.approx(factor, rel=0.08)
+        assert (layers[-1].rms / layers[0].rms) ** (1 / (DEPTH - 1)) == pytest.approx(factor, rel=0.08)
+        assert layers[0].weight_std == pytest.approx(0.02 if label == "normal" else math.sqrt(2 / WIDTH), rel=0.03)
+
+
+def test_figures_are_those_of_the_arrays():
+    """rms, zeros, cosine and gradients are what a user computes by hand."""
+    model = nnx.Sequential(nnx.Linear(64, 20, rngs=nnx.Rngs(0)), nnx.Linear(20, 10, rngs=nnx.Rngs(1)))
+    target = jnp.arange(16) % 10
+
+    def loss(output):
+        return jnp.mean(jax.nn.logsumexp(output, -1) - output[jnp.arange(16), target])
+
+    first, last, _ = signal(lambda model, x: model(x), model, BATCH, loss=loss).layers
+
+    hidden = model.layers[0](BATCH)
+    gradient = jax.grad(lambda hidden: loss(model.layers[1](hidden)))(hidden)
+    by_weight = jax.grad(lambda kernel: loss(model.layers[1](BATCH @ kernel)))(model.layers[0].kernel[...])
+    for value, array in ((first.rms, hidden), (first.gradient, gradient), (first.weight_gradient, by_weight)):
+        assert value == pytest.approx(float(jnp.sqrt(jnp.mean(array**2))), rel=1e-4)
+    cosine = jnp.vdot(hidden[0], hidden[1]) / jnp.linalg.norm(hidden[0]) / jnp.linalg.norm(hidden[1])
+    assert first.cosine == pytest.approx(float(cosine), abs=1e-5) and first.ratio == pytest.approx(
+        first.rms / float(jnp.sqrt(jnp.mean(BATCH**2))), rel=1e-4)
+    assert 0.9 < first.weight_norm / float(jnp.linalg.norm(model.layers[0].kernel[...], 2)) < 1 + 1e-5
+    assert last.rms == pytest.approx(float(jnp.sqrt(jnp.mean(model(BATCH)**2))), rel=1e-4)
+
+
+def test_layers_under_transformations():
+    """A scanned layer has one row with its means, a rematerialized one its own, and nothing leaks out of a trace."""
+    class Step(linen.Module):
+        @linen.compact
+        def __call__(self, x, _):
+            return linen.relu(linen.Dense(WIDTH, kernel_init=linen.initializers.he_normal())(x)), None
+
+    class Deep(linen.Module):
+        @linen.compact
+        def __call__(self, x):
+            x, _ = linen.scan(Step, variable_axes={"params": 0}, split_rngs={"params": True}, length=4)()(x, None)
+            return linen.remat(linen.Dense)(10)(x)
+
+    found = signal(jax.jit(Deep().apply), Deep().init(jax.random.key(0), BATCH), BATCH)
+
+    assert [row.layer for row in found.layers] == ["ScanStep_0.Dense_0", "ScanStep_0", "CheckpointDense_0", ""]
+    assert found.alive and all(row.gradient > 0 for row in found.layers)
+    assert found.layers[0].rms == pytest.approx(math.sqrt(2), rel=0.15)
+
+
+def test_no_trace():
+    """An nnx model's arrays, statistics, random streams and classes are what they were, with rules too."""
+    class Net(nnx.Module):
+        def __init__(self, rngs):
+            self.fc, self.norm = nnx.Linear(WIDTH, WIDTH, rngs=rngs), nnx.BatchNorm(WIDTH, rngs=rngs)
+            self.drop, self.out = nnx.Dropout(0.5, rngs=rngs), nnx.Linear(WIDTH, 3, rngs=rngs)
+
+        def __call__(self, x):
+            return self.out(self.drop(self.norm(self.fc(x))))
+
+    model = Net(nnx.Rngs(0))
+    calls = {kind: vars(kind)["__call__"] for kind in (Net, nnx.Linear, nnx.BatchNorm, nnx.Dropout)}
+    before = [np.asarray(jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf)
+              for leaf in jax.tree.leaves(nnx.state(model))]
+
+    for rules in (None, {"*bias": "zeros", "*scale": "ones", "*": "he_normal"}):
+        found = signal(lambda model, x: model(x), model, BATCH, rules=rules, seed=0)
+        assert [row.layer for row in found.layers] == ["fc", "norm", "drop", "out", ""]
+
+    after = [np.asarray(jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf)
+             for leaf in jax.tree.leaves(nnx.state(model))]
+    assert all(map(np.array_equal, before, after)) and len(before) == len(after)
+    assert calls == {kind: vars(kind)["__call__"] for kind in calls}
+
+
+def test_mutable_collections_and_partial():
+    """What linen's apply needs besides goes through functools.partial."""
+    class Net(linen.Module):
+        @linen.compact
+        def __call__(self, x):
+            return linen.Dense(3)(linen.BatchNorm(use_running_average=False)(x))
+
+    variables = Net().init(jax.random.key(0), BATCH)
+
+    found = signal(functools.partial(Net().apply, mutable=["batch_stats"]), variables, BATCH)
+
+    assert found.model == "Net" and [row.kind for row in found.layers][:2] == ["BatchNorm", "Dense"]
+
+
+@pytest.mark.parametrize(("arguments", "options", "message"), [
+    ((lambda tree, x: x @ tree["w"], {"w": jnp.ones((64, 3))}, BATCH), {}, "must call layers"),
+    ((*in_nnx(), BATCH), {"rules": HE, "compare": {"he": HE}}, "must not both"),
+    ((*in_nnx(), BATCH), {"loss": lambda y: y}, "must give a scalar"),
+    ((3, {}, BATCH), {}, "`apply` must be a function"),
+])
+def test_arguments_are_refused(arguments, options, message):
+    """What can't be measured is named, with the remedy."""
+    with pytest.raises(fanin.FaninError, match=message):
+        signal(*arguments, **options)
