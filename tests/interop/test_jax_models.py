@@ -450,3 +450,15 @@ def test_layers_that_normalize_anothers_weights_are_refused(make, kind):
     """What they keep follows from the weights, and would be stale: the error says what to do."""
     with pytest.raises(FaninError, match=rf"`model` must hold plain layers \(got a {kind}.*before it is wrapped"):
         fanin.jax.init_model(make(), {"*": "zeros"}, seed=0)
+
+
+def test_what_any_place_of_a_tie_knows_counts():
+    """A convolution's kernel that its parent holds, too, keeps its fans, though the parent's name comes first."""
+    class Parent(nnx.Module):
+        def __init__(self):
+            self.up = nnx.Conv(8, 16, (3,), feature_group_count=4, rngs=nnx.Rngs(0))
+            self.again = self.up.kernel
+
+    (held,) = (each for each in fanin.jax.parameters(Parent()) if each.name == "again")
+    assert held.fans() == (6, 12)
+    assert "Conv" in held.layer.types

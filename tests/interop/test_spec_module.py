@@ -188,7 +188,7 @@ def test_what_is_special_is_said(nets):
     parametrized, extra = read_spec(f"{nets}:parametrized"), read_spec(f"{nets}:extra")
 
     assert set(names(parametrized)) == {"0.weight", "0.bias"}
-    assert len(parametrized.notes) == 1 and parametrized.notes[0].endswith("before parametrization: 0.weight")
+    assert len(parametrized.notes) == 1 and parametrized.notes[0].endswith("to be loaded before that: 0.weight")
     assert names(extra) == ["weight", "bias"]
     assert extra.notes == ("left out what is no tensor: _extra_state",)
     assert [info.dtype.name for info in read_spec(f"{nets}:float8").tensors] == ["float8_e4m3fn"]

@@ -104,6 +104,16 @@ def test_spectral_norm(add, make):
 
 
 @pytest.mark.parametrize("add", SPECTRAL)
+def test_the_vectors_are_no_buffers_to_be_drawn(add):
+    """Rules are not asked about what follows from the weight, whichever buffers they are asked about."""
+    layer, expected = SPECTRAL[add](nn.Linear(6, 8)), SPECTRAL[add](nn.Linear(6, 8))
+    assert [each.name for each in parameters(layer, buffers="*")] == ["bias", "weight"]
+    init_module(layer, {"bias": "zeros", "weight": "normal"}, seed=3, buffers="*")
+    init_module(expected, {"bias": "zeros", "weight": "normal"}, seed=3)
+    assert all(map(torch.equal, layer.state_dict().values(), expected.state_dict().values()))
+
+
+@pytest.mark.parametrize("add", SPECTRAL)
 def test_spectral_norm_of_zeros(add):
     """Nothing divided by its norm is NaN: refused by name, and nothing is written."""
     net = nn.Sequential(nn.Linear(6, 6), SPECTRAL[add](nn.Linear(6, 6)))

@@ -132,7 +132,8 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     meta = [slot for slot in slots if slot.place.name not in views and slot.place.tensor.is_meta]
     to_draw = {place.name for place, _ in drawn}
     following = _peft.following([slot.place for slot in slots if not slot.tied], to_draw)
-    to_draw |= set(following)
+    written = _parametrized.states(place for place, _ in drawn)
+    to_draw |= set(following) | {slot.place.name for slot in slots if id(slot.place.tensor) in written}
     _check_meta(meta, to_draw, target)
     emit(table.warnings)
     for place, row in drawn:
@@ -140,9 +141,9 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
         compile_samplers(row.plan, memory.device, memory)
     ready = {place.name: _parametrized.prepare(place, row, source, target)
              for place, row in drawn if place.computed}
-    notes = {name: each.note for name, each in following.items()} | _parametrized.notes(slots, ready)
+    notes = {name: each.note for name, each in following.items()} | {name: note for name, (_, note) in ready.items()}
     if meta and target is not None or refill:
-        notes |= _leave_meta(module, slots, to_draw | set(notes), refill, target, source)
+        notes |= _leave_meta(module, slots, to_draw, refill, target, source)
         views.clear()  # the module's tensors may be other ones now
     for place, row in drawn:
         if place.computed:

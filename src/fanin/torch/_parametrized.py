@@ -7,6 +7,7 @@ so; where it isn't finite, nothing is written.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -15,7 +16,6 @@ from .._errors import FaninError, FaninTypeError, FaninValueError
 from .._initializers import Normal
 from .._seeding import Stream
 from ..rules import Row
-from ..rules._slots import Slot
 from ._computed import Computed, Tensors
 from ._places import Place
 from ._sharded import is_sharded
@@ -76,16 +76,14 @@ def _difference(how: Computed, tensors: Tensors, value: torch.Tensor, row: Row) 
     return f", whose values differ from the draw by up to {float((effective - value).abs().max()):.2g}"
 
 
-def notes(slots: list[Slot], ready: dict[str, tuple[Tensors, str]]) -> dict[str, str]:
-    """The table's notes of computed weights, of which `prepare` made `ready`, and of the buffers that follow them."""
-    found = {name: note for name, (_, note) in ready.items()}
-    followed = {}
-    for slot in slots:
-        if slot.place.name in ready:
-            registered = slot.place.computed.registered()
-            followed |= {id(registered[key]): slot.place.name for key in slot.place.computed.state}
-    return found | {slot.place.name: f"buffer, computed from {followed[id(slot.place.tensor)]}" for slot in slots
-                    if slot.buffer and id(slot.place.tensor) in followed}
+def states(places: Iterable[Place]) -> dict[int, str]:
+    """{id of a registered tensor: the name of the computed one that it follows from}, as a spectral norm's vectors."""
+    found = {}
+    for place in places:
+        if place.computed and place.computed.state:
+            registered = place.computed.registered()
+            found |= {id(registered[key]): place.name for key in place.computed.state}
+    return found
 
 
 def write(how: Computed, new: Tensors) -> None:

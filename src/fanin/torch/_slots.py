@@ -12,7 +12,8 @@ from .._errors import FaninTypeError
 from ..rules import Parameter
 from ..rules._slots import Buffers, Slot, numpy_dtype, with_ties
 from ._layers import Layers
-from ._places import places
+from ._parametrized import states
+from ._places import Place, places
 from ._tables import with_tables
 from ._ties import aliases
 
@@ -24,16 +25,25 @@ def find_slots(module: Any, buffers: Any, prefix: str) -> list[Slot]:
     chosen, path = Buffers(buffers), prefix.removesuffix(".") + "." if prefix else ""
     located = places(module, path)
     tied = aliases(module, path, located)
-    layers, slots = Layers(module), []
+    layers, slots, followed = Layers(module), [], states(located)
     for place in located:
         spec = place.spec()
         parameter = Parameter(place.name, tuple(spec.shape), _numpy_dtype(spec.dtype),
                               layers.find(place.owner, place.key, spec.ndim))
-        left = f"left as it is: {place.follows.note}" if place.follows else ""
-        left = "buffer, left as it is" if place.buffer else left
-        slots.append(Slot(parameter, place, tied.get(place.name, ""), left, place.buffer, place.persistent,
+        follows = followed.get(id(place.tensor))
+        slots.append(Slot(parameter, place, tied.get(place.name, ""), _left(place, follows),
+                          place.buffer and not follows, place.persistent,
                           not place.buffer and not place.tensor.requires_grad))
     return with_tables(module, with_ties(chosen.choose(slots)))
+
+
+def _left(place: Place, follows: str | None) -> str:
+    """Why rules are not asked about the tensor at a place; empty where they are."""
+    if follows:
+        return f"buffer, computed from {follows}"
+    if place.buffer:
+        return "buffer, left as it is"
+    return f"left as it is: {place.follows.note}" if place.follows else ""
 
 
 @functools.cache

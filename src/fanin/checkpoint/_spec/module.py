@@ -111,12 +111,13 @@ def _run(name: str, path: str) -> types.ModuleType:
 
 def _notes(module: nn.Module) -> Iterator[str]:
     """What the module's own state dict has otherwise."""
+    from ...torch._places import places
+
     state = module.state_dict(keep_vars=True)
     extra = [name for name in state if name.rpartition(".")[2] == "_extra_state"]
     if extra:
         yield f"left out what is no tensor: {listed(extra, at_most=5)}"
-    originals = [re.fullmatch(r"((?:.*?\.)??)parametrizations\.(.*)\.original\d*", name) for name in state]
-    parametrized = sorted({match[1] + match[2] for match in originals if match})
-    if parametrized:
-        yield f"parametrized tensors are written as plain ones, to be loaded before parametrization: " \
-              f"{listed(parametrized, at_most=5)}"
+    computed = sorted(place.name for place in places(module) if place.computed)
+    if computed:
+        yield "parametrized, normalized and pruned tensors are written as plain ones, to be loaded before that: " \
+              f"{listed(computed, at_most=5)}"
