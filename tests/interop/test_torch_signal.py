@@ -337,11 +337,24 @@ def test_autocast_around_the_call():
     assert [row.weight_std for row in found.layers] == [row.weight_std for row in plain.layers]
 
 
+def test_a_forward_pass_that_writes_into_parameters_is_told():
+    """What a model does to its own parameters can't be put back, so it is a warning with the remedy."""
+    class Codebook(nn.Linear):
+        def forward(self, x):
+            with torch.no_grad():
+                self.weight.mul_(0.99)
+            return super().forward(x)
+
+    with pytest.warns(fanin.FaninWarning, match=r"writes into parameters \(weight\).*deepcopy"):
+        signal(Codebook(8, 8), noise(4, 8))
+
+
 # -- errors -----------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("options", "message"), [
     ({"rules": HE, "compare": {"he": HE}}, "`rules` and `compare` must not both"),
     ({"compare": {}}, "`compare` must be a mapping"),
+    ({"compare": {"mine": {"*": "bogus"}}}, "`compare` at 'mine': rule 1"),
     ({"loss": 3}, "`loss` must be a function"),
     ({"loss": lambda y: y}, "one element"),
     ({"loss": lambda y: torch.tensor(1.0)}, "requires a gradient"),
@@ -361,6 +374,8 @@ def test_modules_are_refused():
         signal(empty, noise(2, 4))
     with pytest.raises(fanin.FaninValueError, match="`inputs` must hold a batch"):
         signal(nn.Linear(4, 4))
+    with pytest.raises(fanin.FaninValueError, match="`inputs` must have elements"):
+        signal(nn.Linear(4, 4), noise(0, 4))
     torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
     try:
         sharded = torch.distributed.fsdp.fully_shard(

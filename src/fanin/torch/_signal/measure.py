@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils import _pytree
 
 from ..._checks import flag
-from ..._errors import FaninTypeError, FaninValueError, listed
+from ..._errors import FaninError, FaninTypeError, FaninValueError, listed
 from ..._seeding import Stream, check_source
 from ..._signal import Comparison, InitialLoss, Signal
 from ...rules import Rules
@@ -80,10 +80,19 @@ def signal(model: nn.Module, *inputs: Any, rules: Any = None, compare: Mapping[s
     source = None if seed is None else check_source(seed)
     _check_memory(model)
     chosen = {"": rules} if compare is None else compare
-    all_rules = {str(label): None if each is None else Rules.of(each) for label, each in chosen.items()}
+    all_rules = {str(label): _rules(label, each) for label, each in chosen.items()}
     run = _Run(model, inputs, loss, grad, spectrum, source)
     done = {label: run.measure(each) for label, each in all_rules.items()}
     return done[""] if compare is None else Comparison(done)
+
+
+def _rules(label: Any, rules: Any) -> Rules | None:
+    try:
+        return None if rules is None else Rules.of(rules)
+    except FaninError as error:
+        if not label:
+            raise
+        raise type(error)(f"`compare` at {label!r}: {error}") from None
 
 
 def _check_memory(model: nn.Module) -> None:
@@ -112,6 +121,8 @@ class _Run:
             else (inputs, {})
         tensors = [leaf for leaf in _pytree.tree_leaves((self._args, self._kwargs)) if isinstance(leaf, torch.Tensor)]
         self._batch = next((len(tensor) for tensor in tensors if tensor.dim()), None)
+        if any(not tensor.numel() for tensor in tensors):
+            raise FaninValueError("`inputs` must have elements (got a tensor without any): pass a batch of a few rows")
         entered = first_real(tensors)
         self._input_rms = None if entered is None else numbers.rms(entered.detach())
         self._input_cosine = None if entered is None else numbers.cosine(entered.detach(), self._batch)
@@ -121,7 +132,8 @@ class _Run:
         generator = self._seed.seed if isinstance(self._seed, Stream) else self._seed or 0
         with torch.inference_mode(False), state.unchanged(self._model, generator):
             if rules is None:
-                return self._pass()
+                with state.parameters_watched(self._root):
+                    return self._pass()
             with state.drawn(self._model, rules, self._seed):
                 return self._pass()
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..._errors import FaninWarning
+from ..._errors import FaninWarning, listed
 from ..._seeding import Stream
 from ...rules import Rules
 from .._module import init_module
@@ -53,6 +53,17 @@ def unchanged(module: nn.Module, seed: int) -> Iterator[None]:
 def _put_back(registered: dict[str, Any], saved: dict[str, Any]) -> None:
     registered.clear()
     registered.update(saved)
+
+
+@contextlib.contextmanager
+def parameters_watched(module: nn.Module) -> Iterator[None]:
+    """Warns of parameters that the forward pass itself has written into: these alone are not put back."""
+    before = [(name, parameter, parameter._version) for name, parameter in module.named_parameters()]
+    yield
+    written = [name for name, parameter, version in before if parameter._version != version]
+    if written:
+        warnings.warn(f"the forward pass writes into parameters ({listed(written, 3)}), which are not as they were: "
+                      "measure a copy.deepcopy of the model", FaninWarning, stacklevel=4)
 
 
 @contextlib.contextmanager
