@@ -271,7 +271,7 @@ def check_values_are_the_schemes(folder):
     digests, tables = {}, []
     for model in (transformer(), functional()):
         table = init_model(model, RULES, seed=7)
-        tables.append(str(table))
+        tables.append(table.to_text(unfold=True, width=1000))
         held = values(model)
         assert len(table) == len(held)
         for row in table.drawn:
