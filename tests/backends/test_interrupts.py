@@ -125,21 +125,43 @@ def test_at_any_moment(sharing):
 def test_while_numba_is_imported_and_kernels_are_compiled(tmp_path):
     """The interrupt comes when the import, or the compilation, is whole: so that the next draw works."""
     found = json.loads(run(INTERRUPT, """
-        found = []
-        schemes = [fanin.Normal(), fanin.Uniform(), fanin.TruncatedNormal()]
-        for scheme, seconds in zip(schemes, (0.05, 0.2, 0.4)):
+        found, sent = [], []
+
+        def interrupt_once(during):
+            if during not in sent:
+                sent.append(during)
+                os.kill(os.getpid(), signal.SIGINT)
+
+        def hook(event, arguments):
+            if event == "import" and arguments[0] == "numba.core.dispatcher":
+                interrupt_once("import")
+
+        def draw(scheme):
             try:
-                interrupt_after(seconds)
                 scheme((7, 33), seed=1)
                 found.append("not interrupted")
-                wait_for_the_interrupt()
             except KeyboardInterrupt:
                 found.append("interrupted")
             assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
             assert (scheme((7, 33), seed=1) == scheme((7, 33), device="reference", seed=1)).all()
-        answer(found)
+
+        sys.addaudithook(hook)
+        draw(fanin.Normal())
+
+        from numba.core import event
+
+        class AtCompilation(event.Listener):
+            def on_start(self, event):
+                interrupt_once("compilation")
+
+            def on_end(self, event):
+                pass
+
+        event.register("numba:compile", AtCompilation())
+        draw(fanin.Uniform())
+        answer([found, sent])
     """, NUMBA_CACHE_DIR=str(tmp_path)))
-    assert found == ["interrupted"] * 3
+    assert found == [["interrupted"] * 2, ["import", "compilation"]]
 
 
 @OF_SHARING

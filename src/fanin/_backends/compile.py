@@ -62,8 +62,8 @@ def _stack_words(_context: Any) -> Any:
 
 
 # numba's default error model tests every division for zero, which keeps a loop from being vectorized
-jit = numba.njit(nogil=True, error_model="numpy")
-inline = numba.njit(nogil=True, error_model="numpy", forceinline=True)
+jit = numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+inline = numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
 
 
 @inline

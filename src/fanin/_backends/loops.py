@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 block: Any = None  # the block function, of a specialized copy
 number_of: Any = None  # a word's number, as it is stored, where each is made of its own word
-fill: Any = None  # fill_words where there is a number_of, else fill_blocks
 NUMBERS = 4  # numbers in a block: 4, or 2 when they are 8 bytes wide
 CHUNK = 4096  # numbers that `run` is called for at a time: a few microseconds' work, and half of an L1 cache
 LONG = 512  # numbers of a row from which its blocks are better made in its own memory than in a tile's
@@ -34,16 +33,6 @@ def store(out: Any, at: int, values: Any) -> None:
         out[at], out[at + 1] = values
 
 
-def pick(values: Any, lane: int) -> Any:
-    """The number at position `lane` of a block."""
-    if NUMBERS == 4:
-        v0, v1, v2, v3 = values
-        low, high = (v1 if lane & 1 else v0), (v3 if lane & 1 else v2)
-        return high if lane & 2 else low
-    v0, v1 = values
-    return v1 if lane & 1 else v0
-
-
 def align_stack() -> None:
     """A place for an instruction to the compiler: see compile.py."""
 
@@ -54,30 +43,33 @@ def scratch() -> Any:
 
 def fill_blocks(out: Any, start: Any, count: int, key: Any, params: Any, mask_params: Any) -> None:
     """The numbers of `count` blocks from block `start` on: all four at once, interleaved as they are stored."""
+    align_stack()
     k0, k1, s0, s1 = unsigned(key)
     for b in range(count):
         store(out, b * NUMBERS, block(start + np.uint64(b), k0, k1, s0, s1, params, mask_params))
 
 
-def fill_words(out: Any, start: Any, count: int, key: Any, params: Any, mask_params: Any) -> None:
-    """The same where each number has its word: a group's words in the order of the array, then number by number.
+def run_words(out: Any, first: int, count: int, key: Any, params: Any, mask_params: Any) -> None:
+    """Numbers first, first + 1, … into out[0], out[1], …, where each number has its word.
 
-    Pairs of words take a third of the shuffling that four numbers take (issue 3: truncated draws 15 % faster, uniform
-    ones up to 8 %).
+    A group's words in the order of the array, then number by number. Pairs of words take a third of the shuffling that
+    four numbers take (issue 3: truncated draws 15 % faster, uniform ones up to 8 %).
     """
+    align_stack()
     k0, k1, s0, s1 = unsigned(key)
     pairs, words = scratch()
-    groups = count // GROUP
-    for g in range(groups):
-        first = start + np.uint64(g * GROUP)
-        for i in range(GROUP):
-            b = first + np.uint64(i)
+    start, skip, done = np.uint64(first // NUMBERS), first % NUMBERS, 0
+    while done < count:
+        made = min(GROUP * NUMBERS - skip, count - done)
+        # a whole number of vectors: blocks left over would be made one by one
+        blocks = min(GROUP, ((skip + made + NUMBERS - 1) // NUMBERS + LANES - 1) // LANES * LANES)
+        for i in range(blocks):
+            b = start + np.uint64(i)
             pairs[2 * i], pairs[2 * i + 1] = philox_pairs(b, b >> HALF, s0, s1, k0, k1)
-        part = out[g * GROUP * NUMBERS:(g + 1) * GROUP * NUMBERS]
-        for i in range(GROUP * NUMBERS):
-            part[i] = number_of(words[i], params)
-    done = groups * GROUP
-    fill_blocks(out[done * NUMBERS:], start + np.uint64(done), count - done, key, params, mask_params)
+        part = out[done:done + made]
+        for i in range(made):
+            part[i] = number_of(words[skip + i], params)
+        start, skip, done = start + np.uint64(GROUP), 0, done + made
 
 
 def unsigned(key: Any) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
@@ -86,23 +78,21 @@ def unsigned(key: Any) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
     return np.uint64(k0), np.uint64(k1), np.uint64(s0), np.uint64(s1)
 
 
-def number(n: int, key: Any, params: Any, mask_params: Any) -> Any:
-    """Number n alone."""
-    k0, k1, s0, s1 = unsigned(key)
-    values = block(np.uint64(n // NUMBERS), k0, k1, s0, s1, params, mask_params)
-    return pick(values, n % NUMBERS)
-
-
 def run(out: Any, first: int, count: int, key: Any, params: Any, mask_params: Any) -> None:
-    """Numbers first, first + 1, … into out[0], out[1], …: whole blocks, but for the two ends."""
-    align_stack()
+    """Numbers first, first + 1, … into out[0], out[1], …: whole blocks in place, and parts of one at the ends."""
     head = min(count, -first % NUMBERS)
-    for j in range(head):
-        out[j] = number(first + j, key, params, mask_params)
+    tail = (count - head) % NUMBERS
+    ends = np.empty(NUMBERS if head + tail else 0, out.dtype)
+    if head:
+        fill_blocks(ends, np.uint64(first // NUMBERS), 1, key, params, mask_params)
+        for j in range(head):
+            out[j] = ends[first % NUMBERS + j]
     blocks = (count - head) // NUMBERS
-    fill(out[head:head + blocks * NUMBERS], np.uint64((first + head) // NUMBERS), blocks, key, params, mask_params)
-    for j in range(head + blocks * NUMBERS, count):
-        out[j] = number(first + j, key, params, mask_params)
+    fill_blocks(out[head:count - tail], np.uint64((first + head) // NUMBERS), blocks, key, params, mask_params)
+    if tail:
+        fill_blocks(ends, np.uint64((first + count) // NUMBERS), 1, key, params, mask_params)
+        for j in range(tail):
+            out[count - tail + j] = ends[j]
 
 
 def fill_run(out: Any, first: int, key: Any, params: Any, mask_params: Any) -> None:
@@ -166,14 +156,13 @@ def specialize(block: Callable[..., Any], number_of: Callable[..., Any] | None, 
     """
     scope: dict[str, Any] = {"block": block, "number_of": number_of, "NUMBERS": 2 if wide else 4, **replaced}
     # in this order: each finds among its globals those that it calls
-    for helper in (store, pick, unsigned, fill_blocks):
+    for helper in (store, unsigned):
         scope[helper.__name__] = compile_inline(with_globals(helper, helper.__name__, **scope))
-    scope["fill"] = scope["fill_blocks"]
-    if number_of is not None:
-        scope["fill"] = compile_inline(with_globals(fill_words, "fill_words", **scope))
     # called, not inlined: each holds a copy of the block function, which costs a second to compile for a long one
-    for called in (number, run, fill_listed):
+    for called in (fill_blocks, run, run_words, fill_listed):
         scope[called.__name__] = compile_call(with_globals(called, called.__name__, **scope))
+    if number_of is not None:
+        scope["run"] = scope["run_words"]
     return scope
 
 

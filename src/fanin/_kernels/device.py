@@ -162,11 +162,11 @@ class Target:
     def compile(self, function: Callable[..., Any]) -> None:
         """Compile a function from its own text."""
         # Without forceinline LLVM leaves philox a call, and the CPU's loop around it scalar: 0.25 instead of 2 G/s.
-        self._extending.register_jitable(forceinline=True)(function)
+        self._extending.register_jitable(forceinline=True, no_cfunc_wrapper=True)(function)
 
     def replace(self, function: Callable[..., Any], choose: Callable[..., Any]) -> None:
         """Compile another function in its place, which `choose` picks by the types of the arguments."""
-        self._extending.overload(function, jit_options={"forceinline": True})(choose)
+        self._extending.overload(function, jit_options={"forceinline": True, "no_cfunc_wrapper": True})(choose)
 
 
 @functools.cache
