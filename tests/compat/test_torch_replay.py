@@ -141,8 +141,8 @@ def test_the_polynomial_is_the_one_that_the_script_finds():
 
 
 @pytest.mark.parametrize("start", [0, 1, 623, 624, 625])
-@pytest.mark.parametrize("count", [0, 1, 622, 623, 624, 625, 1248, 2**9 * 624 - 1, 2**9 * 624, 2**10 * 624 + 77,
-                                   10**6 + 3])
+@pytest.mark.parametrize("count", [0, 1, 622, 623, 624, 625, 1248, 2**12 * 624 - 1, 2**12 * 624,
+                                   2**13 * 624 + 77, 10**7 + 3])
 def test_a_skip_is_as_good_as_drawing(start, count):
     """Words after a skip are those after drawing as many, by numpy's generator; the state's bytes are equal too."""
     reference = np.random.RandomState(6)

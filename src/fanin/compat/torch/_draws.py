@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ._twister import Twister
 
 GROUP = 16
-MOST = 2**20  # numbers between two chances for Ctrl-C: about a millisecond
+MOST = 2**22  # numbers of a thread between two chances for Ctrl-C: one millisecond or some
 WORTH = 2**21  # numbers from which on another thread's jump, a millisecond at most, is worth its while
 ROUNDED = 2**15  # numbers of a half type that are in float32 at a time
 
@@ -181,7 +181,5 @@ def _threads(numbers: int) -> int:
 
 
 def _share_size(numbers: int, width: int, threads: int) -> int:
-    """Numbers for each thread: a count of blocks with four significant bits, so that four jumps at most lead there."""
-    blocks = -(-numbers * width // (threads * N))
-    unit = 1 << max(1, blocks.bit_length() - 4)  # even, because a block is no whole number of groups of float64
-    return -(-blocks // unit) * unit * N // width
+    """Numbers for each thread: an even count of blocks, because one has no whole number of groups of float64."""
+    return -(-numbers * width // (threads * 2 * N)) * 2 * N // width

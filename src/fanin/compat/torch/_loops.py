@@ -195,10 +195,15 @@ def combine(block: Array, terms: Array) -> None:
         sequence[i:i + N] = block
         twist(block)
     block[:] = 0
-    for i in terms:
-        part = sequence[i + 1:i + 1 + N]
+    sequence = sequence[1:]
+    fours = len(terms) - len(terms) % 4
+    for t in range(0, fours, 4):  # four at a time: the block is read and written a fourth as often
+        a, b, c, d = sequence[terms[t]:], sequence[terms[t + 1]:], sequence[terms[t + 2]:], sequence[terms[t + 3]:]
         for k in range(N):
-            block[k] ^= part[k]
+            block[k] = np.uint32(block[k] ^ np.uint32(np.uint32(a[k] ^ b[k]) ^ np.uint32(c[k] ^ d[k])))
+    for i in terms[fours:]:
+        for k in range(N):
+            block[k] = np.uint32(block[k] ^ sequence[i + k])
 
 
 draw_words: Any = None  # `words` and `pairs` compiled, of a compiled copy of the loops
