@@ -31,13 +31,18 @@ def transformer():
     return nn.TransformerEncoder(layer, 6, enable_nested_tensor=False), torch.randn(8, 128, 256)
 
 
+def wide():
+    """3 layers of width 4096, a batch of 8."""
+    return nn.Sequential(*(nn.Linear(4096, 4096) for _ in range(3))), torch.randn(8, 4096)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_signal", description=__doc__)
     parser.add_argument("--seconds", type=float, default=10.0, help="for each model (10)")
     options = parser.parse_args()
     torch.set_num_threads(1)
     rows = []
-    for make in (mlp, convolutions, transformer):
+    for make in (mlp, convolutions, transformer, wide):
         model, batch = make()
 
         def plain(model=model, batch=batch):

@@ -24,7 +24,7 @@ class LayerSignal(NamedTuple):
         weight: the name of the layer's own weight, the largest of several.
         fan_in: of that weight.
         weight_std: its standard deviation.
-        weight_norm: its largest singular value, as a matrix (first axis, all others): a lower bound, within 10 % of it.
+        weight_norm: its largest singular value, as a matrix (first axis, all others): a lower bound, within 15 %.
         weight_gradient: rms of the loss's gradient with respect to it.
     """
 

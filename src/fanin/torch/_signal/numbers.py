@@ -66,12 +66,13 @@ def std(tensor: torch.Tensor) -> float:
 
 
 def largest_singular_value(matrix: torch.Tensor) -> float:
-    """By two steps of subspace iteration with eight vectors: a lower bound, within 10 % for random matrices."""
-    vectors = torch.randn(matrix.shape[1], min(8, *matrix.shape), dtype=matrix.dtype,
-                          generator=torch.Generator().manual_seed(0)).to(matrix.device)
-    for _ in range(2):
-        vectors = torch.linalg.qr(matrix.mH @ (matrix @ vectors)).Q
-    return float(torch.linalg.svdvals(matrix @ vectors)[0])
+    """By two steps of subspace iteration with eight vectors: a lower bound, within 15 % for random matrices."""
+    count = min(8, *matrix.shape)
+    rows = torch.randn(count, matrix.shape[1], dtype=matrix.dtype,
+                       generator=torch.Generator().manual_seed(0)).to(matrix.device)
+    for _ in range(2):  # vectors lie in rows: matrix.mH @ vectors takes ten times as long on a CPU
+        rows = torch.linalg.qr(((rows @ matrix.mT) @ matrix.conj()).mT).Q.mT
+    return float(torch.linalg.svdvals(rows @ matrix.mT)[0])
 
 
 def as_matrix(weight: torch.Tensor) -> torch.Tensor:
