@@ -109,6 +109,7 @@ def with_neighbours(spec: Spec, folder: str) -> Spec:
                     notes.append(f"{path}: the model that it describes has no such tensors, so their layers are not "
                                  "known, and init_module draws what they become by other names: "
                                  f"{listed(others, at_most=3)}")
+            return replace(spec, notes=tuple(notes))
     except FaninError as error:
         notes.append(f"{path} was not used: {str(error).removeprefix(f'{path}: ')}")
     return replace(spec, notes=(*notes, *untold(spec.tensors)))

@@ -41,9 +41,16 @@ def read_module(source: str) -> Spec:
 
 def of_module(module: nn.Module) -> Spec:
     """The tensors of a module's checkpoint: parameters and persistent buffers, ties once, with their layers."""
-    from ...torch import parameters
+    from ...rules._slots import asked
+    from ...torch._slots import find_slots
 
-    return of_parameters(parameters(module, buffers=True), _notes(module))
+    slots = find_slots(module, True, "")
+    computed = [slot.parameter.name for slot in slots if slot.fixed is not None]
+    notes = list(_notes(module))
+    if computed:
+        notes.append("the model computes it, and init_module gives it these values; a checkpoint gets what the rules "
+                     f"draw: {listed(computed, at_most=3)}")
+    return of_parameters(asked(slots), notes)
 
 
 def _build(source: str) -> nn.Module:
