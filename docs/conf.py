@@ -13,7 +13,7 @@ exclude_patterns = ["_build"]
 default_role = "code"  # docstrings mark code with single backticks
 
 myst_enable_extensions = ["deflist"]
-myst_heading_anchors = 2
+myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"

@@ -29,11 +29,11 @@ ROUNDING = 2.0**-21  # of the largest number: the error of a draw and of the com
 def find_seed(tensor: Any) -> int | None:
     """The seed in [0, 2**32) with which `torch.manual_seed` drew this tensor first of all; None if none did.
 
-    The tensor is a draw of torch's on the CPU, in float32 and contiguous: by uniform_, kaiming_uniform_ or
-    xavier_uniform_ with any bounds (so a layer's default weight), or, of 16 numbers and more, by normal_,
-    kaiming_normal_ or xavier_normal_ with any mean and std; and nothing was drawn between seeding and it. All seeds are
-    tried, on all cores, some minutes at most, with a progress bar where stderr is a terminal. Seeds beyond 32 bits draw
-    as their low 32 bits do.
+    The tensor is a draw of torch's on the CPU, in float32 and contiguous: by `uniform_`, `kaiming_uniform_` or
+    `xavier_uniform_` with any bounds (so a layer's default weight), or, of 16 numbers and more, by `normal_`,
+    `kaiming_normal_` or `xavier_normal_` with any mean and std; and nothing was drawn between seeding and it. All seeds
+    are tried, on all cores, some minutes at most, with a progress bar where stderr is a terminal. Seeds beyond 32 bits
+    draw as their low 32 bits do.
 
     Args:
         tensor: a numpy array, a tensor or another array of at least 6 numbers, not all equal.
