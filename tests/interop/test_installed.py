@@ -67,12 +67,13 @@ def test_every_package_that_a_file_names_is_installed(path):
 
 
 def test_no_test_is_skipped_for_want_of_a_package():
-    """No test file asks pytest to skip what it can't import, and the interop tests skip nothing at all."""
+    """No test file asks pytest to skip what it can't import, and interop tests skip only for what isn't a package."""
     text = {path: path.read_text("utf-8") for path in TESTS.rglob("*.py")}
     waived = {name for each in text.values() for name in re.findall(r"pytest.importorskip\(\s*[\"'](\w+)", each)}
 
     assert waived <= set(sys.stdlib_module_names)  # `resource` is Unix's
-    assert [path.name for path in FILES if re.search(r"\bpytest\.(mark\.)?(skip|xfail)", text.get(path, ""))] == []
+    skipping = {path.name for path in FILES if re.search(r"\bpytest\.(mark\.)?(skip|xfail)", text.get(path, ""))}
+    assert skipping <= {"test_signal_page.py", "test_compat_torch_replay.py"}  # a browser; a processor's AVX2
 
 
 def test_fanin_loads_nothing_unasked():

@@ -1,9 +1,12 @@
 """One word on real networks of torch and JAX: weights get it, norms and biases stay what they mean, and it trains."""
 
+import equinox as eqx
+import jax
 import pytest
 import torch
 from accelerate import cpu_offload
 from accelerate.hooks import remove_hook_from_submodules
+from flax import linen, nnx
 from torch import nn
 
 import fanin
@@ -69,7 +72,6 @@ def test_a_word_that_a_layer_cannot_have(word, layer, problem):
 
 def test_flax_and_equinox():
     """nnx and equinox modules, and linen's variables by their names alone."""
-    jax, nnx, linen, eqx = (pytest.importorskip(name) for name in ("jax", "flax.nnx", "flax.linen", "equinox"))
     key, x = jax.random.key(0), jax.numpy.ones((2, 8))
 
     class Linen(linen.Module):

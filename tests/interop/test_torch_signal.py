@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.distributed.fsdp
 import transformers
+from matplotlib import pyplot
 from torch import nn
 from torch.nn.utils import parametrizations
 from torch.utils.checkpoint import checkpoint
@@ -402,7 +403,6 @@ def test_results_as_data_and_as_text():
 
 def test_pictures_do_not_touch_pyplot():
     """A figure has a panel forward and one backward, with a line for each label, and pyplot doesn't know of it."""
-    pyplot = pytest.importorskip("matplotlib.pyplot")
     found = signal(mlp(depth=4), noise(8, 256), compare={"torch": "torch", "he": HE}, seed=0)
 
     figure = found.plot()

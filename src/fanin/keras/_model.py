@@ -81,11 +81,11 @@ def init_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = Non
     >>> model = keras.Sequential([keras.Input((256,)), keras.layers.Dense(512), keras.layers.Dense(10, name="logits")])
     >>> print(init_model(model, {"*.bias": "zeros", "*.kernel": "he_normal"}, seed=0))
     4 tensors, 137 k parameters, 547 kB of float32
-    parameter        shape  scheme                      fan_in  fan_out     std
-    dense.kernel   256×512  VarianceScaling(scale=2.0)     256      512  0.0884
-    dense.bias         512  Constant(value=0.0)                               0
-    logits.kernel   512×10  VarianceScaling(scale=2.0)     512       10  0.0625
-    logits.bias         10  Constant(value=0.0)                               0
+    parameter        shape  layer  rule      scheme                      fan_in  fan_out     std
+    dense.kernel   256×512  Dense  *.kernel  VarianceScaling(scale=2.0)     256      512  0.0884
+    dense.bias         512  Dense  *.bias    Constant(value=0.0)                               0
+    logits.kernel   512×10  Dense  *.kernel  VarianceScaling(scale=2.0)     512       10  0.0625
+    logits.bias         10  Dense  *.bias    Constant(value=0.0)                               0
     """
     rules, source, dry_run = Rules.of(rules), check_source(seed), flag("dry_run", dry_run)
     slots = find_slots(model, buffers)
