@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .._plans.plan import Plan
     from .._plans.spec import TensorSpec
 
+
 class LogUniform(Initializer):
     """exp(U(log low, log high)): every element lies in [low, high], and each factor is as likely as any other.
 
@@ -36,7 +37,7 @@ class LogUniform(Initializer):
     >>> import fanin
     >>> dt = fanin.LogUniform(0.001, 0.1)(4096, seed=0, name="dt")
     >>> int((dt < 0.01).sum())
-    2067
+    2037
     """
 
     def __init__(self, low: float = 0.001, high: float = 0.1) -> None:

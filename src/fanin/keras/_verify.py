@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -45,10 +46,16 @@ def verify_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = N
     tally = Tally()
     for slot, row in zip(slots, table, strict=True):
         if row.scheme is not None:
-            values = np.asarray(keras.ops.convert_to_numpy(slot.place.variable.value))
+            values = _values(slot.place.variable)
 
             def read(cut: Index, values: Array = values) -> Array:
                 return values[cut]
 
             tally.compare_block(row, source, whole_block(row.parameter.shape), read)
     return tally.result(table)
+
+
+def _values(variable: Any) -> Array:
+    with warnings.catch_warnings():  # Keras' torch backend's own, of numpy's new argument `copy`
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return np.asarray(keras.ops.convert_to_numpy(variable.value))
