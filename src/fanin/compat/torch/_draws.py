@@ -8,6 +8,7 @@ in groups of 16; where n is no multiple of 16, the last 16 are drawn anew, from 
 from __future__ import annotations
 
 import functools
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -161,17 +162,22 @@ def _share(draw: Draw, twister: Twister, out: Array) -> None:
     size = len(out) if threads == 1 else _share_size(len(out), draw.width, threads)
     count = -(-len(out) // size) if size else 0
     places = [twister, *(twister.copy() for _ in range(count - 1))]
-    share(lambda i: places[i].skip(i * size * draw.width), count, threads)
-    for start in range(0, size, MOST):
-        share(functools.partial(_write, draw, places, out, size, start), count, threads)
+    share(functools.partial(_write, draw, places, out, size, threading.Event()), count, threads)
     if count > 1:
         twister.block, twister.used = places[-1].block, places[-1].used
 
 
-def _write(draw: Draw, places: list[Twister], out: Array, size: int, start: int, i: int) -> None:
-    """The next numbers of share number i."""
-    stop = min(start + MOST, size)
-    draw.write(places[i], out[i * size + start:i * size + stop])
+def _write(draw: Draw, places: list[Twister], out: Array, size: int, interrupted: threading.Event, i: int) -> None:
+    """Share number i, step by step, so that Ctrl-C in one thread ends all of them."""
+    try:
+        places[i].skip(i * size * draw.width)
+        for start in range(i * size, min((i + 1) * size, len(out)), MOST):
+            if interrupted.is_set():
+                return
+            draw.write(places[i], out[start:min(start + MOST, (i + 1) * size)])
+    except BaseException:
+        interrupted.set()
+        raise
 
 
 def _threads(numbers: int) -> int:
