@@ -128,11 +128,12 @@ def _device_view(out: Any) -> DeviceView:
 
 
 def _torch_view(tensor: Any, torch: Any) -> View:
-    require_plain(tensor)
-    if is_fake(tensor):
-        raise FaninValueError("`out` must have memory (got a FakeTensor, which has a shape and no elements): use "
-                              "`describe` to check a draw")
-    if tensor.device.type not in ("cpu", "cuda"):
+    if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or tensor.is_nested:  # as few are
+        require_plain(tensor)
+        if is_fake(tensor):
+            raise FaninValueError("`out` must have memory (got a FakeTensor, which has a shape and no elements): use "
+                                  "`describe` to check a draw")
+    if not (tensor.is_cpu or tensor.is_cuda):
         raise FaninValueError(f"`out` must be on the CPU or a CUDA device (got a tensor on {tensor.device})")
     if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_conj() or tensor.is_neg():
         raise FaninValueError("`out` must be a plain strided tensor (got a sparse, quantized, conjugated or negated "

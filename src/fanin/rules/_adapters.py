@@ -22,5 +22,5 @@ def start_of_adapter(name: str) -> Initializer | None:
     >>> start_of_adapter("layers.0.q_proj.lora_B.default.weight")
     Constant(value=0.0)
     """
-    match = _NAME.fullmatch(name)
+    match = _NAME.fullmatch(name) if "lora_" in name else None  # which is told much faster, and of all parameters
     return _LAWS[match[1]] if match else None

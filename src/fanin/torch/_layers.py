@@ -6,7 +6,7 @@ projections (pytorch #23854); the layer's type knows better.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from torch import nn
@@ -32,9 +32,10 @@ class Layers:
     def __init__(self, module: nn.Module) -> None:
         self._kinds: dict[type, tuple[tuple[str, ...], _Describe | None]] = {}
         self._norms = Norms()
-        self._in_transformers = {id(part) for whole in module.modules() if isinstance(whole, nn.Transformer)
+        modules = list(module.modules())
+        self._in_transformers = {id(part) for whole in modules if isinstance(whole, nn.Transformer)
                                  for stack in (whole.encoder, whole.decoder) for part in stack.modules()}
-        self._time_steps = _time_steps(module)
+        self._time_steps = _time_steps(modules)
 
     def find(self, module: Any, key: str, rank: int) -> Layer:
         """The `Layer` of the parameter (or buffer) `module.<key>`, which has `rank` axes."""
@@ -52,10 +53,10 @@ class Layers:
         return layer if steps is None else layer._replace(start=steps)
 
 
-def _time_steps(module: nn.Module) -> dict[tuple[int, str], MambaDtBias]:
+def _time_steps(modules: Iterable[nn.Module]) -> dict[tuple[int, str], MambaDtBias]:
     """{(id of a layer, key): the start} of the biases of time steps whose state-space mixer says their range."""
     starts = {}
-    for mixer in module.modules():
+    for mixer in modules:
         if "A_log" not in mixer._parameters:
             continue
         known: list[Any] = [getattr(mixer, key, getattr(getattr(mixer, "config", None), key, None))

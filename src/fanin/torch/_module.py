@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -128,7 +128,7 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     if dry_run:
         emit(table.warnings)
         return table
-    _check_real(drawn)
+    _check_real(place for place, _ in drawn if place.name not in views)
     meta = [slot for slot in slots if slot.place.name not in views and slot.place.tensor.is_meta]
     to_draw = {place.name for place, _ in drawn}
     following = _peft.following([slot.place for slot in slots if not slot.tied], to_draw)
@@ -210,8 +210,9 @@ def _check_tensors(drawn: list[tuple[Place, Row]]) -> dict[str, Any]:
     return views
 
 
-def _check_real(drawn: list[tuple[Place, Row]]) -> None:
-    fake = [place.name for place, _ in drawn if arrays.is_fake(place.tensor)]
+def _check_real(others: Iterable[Place]) -> None:
+    """FaninValueError for tensors without elements, among those that have no memory to view."""
+    fake = [place.name for place in others if arrays.is_fake(place.tensor)]
     if fake:
         raise FaninValueError(f"`module` must have tensors with elements (got FakeTensors, which have none, as "
                               f"{listed(fake)}): build it on the meta device and pass `device`, or pass dry_run=True "

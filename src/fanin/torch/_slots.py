@@ -27,13 +27,13 @@ def find_slots(module: Any, buffers: Any, prefix: str) -> list[Slot]:
     tied = aliases(module, path, located)
     layers, slots, followed = Layers(module), [], states(located)
     for place in located:
-        spec = place.spec()
+        spec, tensor = place.spec(), place.tensor
         parameter = Parameter(place.name, tuple(spec.shape), _numpy_dtype(spec.dtype),
                               layers.find(place.owner, place.key, spec.ndim))
-        follows = followed.get(id(place.tensor))
+        follows = followed.get(id(tensor))
         slots.append(Slot(parameter, place, tied.get(place.name, ""), _left(place, follows),
                           place.buffer and not follows, place.persistent,
-                          not place.buffer and not place.tensor.requires_grad))
+                          not place.buffer and not tensor.requires_grad))
     return with_tables(module, with_ties(chosen.choose(slots)))
 
 
