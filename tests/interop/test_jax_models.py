@@ -54,6 +54,27 @@ def draws(monkeypatch):
 
 # -- nnx --------------------------------------------------------------------------------------------------------------
 
+@fanin.sampler
+def text_of(u, scale):
+    return scale if u < 2.0 else str(u)  # Python never comes to the second, and no compiler takes it
+
+
+class Uncompilable(fanin.Initializer):
+    def plan(self, spec):
+        return spec.draw(text_of, 1.0)
+
+
+def test_a_sampler_that_does_not_compile_shows_before_anything_is_written():
+    """nnx modules are written in place: where one parameter's sampler fails in the compiler, no other has changed."""
+    model = nnx.Linear(3, 4, rngs=nnx.Rngs(0))
+    before = np.asarray(model.bias.get_value()).copy()
+
+    with pytest.raises(fanin.FaninTypeError, match="text_of must be made of"):
+        fanin.jax.init_model(model, {"bias": "ones", "kernel": Uncompilable()}, seed=0)
+
+    assert np.array_equal(np.asarray(model.bias.get_value()), before)
+
+
 class Net(nnx.Module):
     def __init__(self, rngs):
         self.embed = nnx.Embed(50, 8, rngs=rngs)

@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import fanin
+
 BACKENDS = ["numpy", "jax", "torch"]
 RULES = [
     {"match": "*.bias", "layer": "LSTMCell", "init": {"name": "blocks", "inits": ["zeros", "ones", "zeros", "zeros"]}},
@@ -385,6 +387,16 @@ def check_dtypes_follow_the_policy():
         assert keras.backend.standardize_dtype(dense.kernel.dtype) == dtype
 
 
+@fanin.sampler
+def text_of(u, scale):
+    return scale if u < 2.0 else str(u)  # Python never comes to the second, and no compiler takes it
+
+
+class Uncompilable(fanin.Initializer):
+    def plan(self, spec):
+        return spec.draw(text_of, 1.0)
+
+
 def check_wrong_models_and_rules_assign_nothing():
     """Errors say what to do next, and every value stays."""
     import keras
@@ -395,6 +407,10 @@ def check_wrong_models_and_rules_assign_nothing():
 
     assert_raises(FaninValueError, "model.build(input_shape)", init_model, keras.Sequential([layers.Dense(2)]),
                   {"*": "normal"})
+    dense = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    assert_raises(FaninTypeError, "text_of must be made of", init_model, dense,
+                  {"*.kernel": "ones", "*.bias": Uncompilable()})
+    assert not (to_numpy(dense.layers[0].kernel) == 1).all()
 
     class Half(keras.Model):
         def __init__(self):

@@ -13,7 +13,7 @@ from .._checks import flag
 from .._errors import FaninError, FaninTypeError, FaninValueError
 from .._seeding import check_source, take_key
 from ..rules import Parameter, Row, Rules, Table
-from ..rules._slots import Buffers, Slot, asked, assign_slots
+from ..rules._slots import Buffers, Slot, asked, assign_slots, compile_first
 from ..rules._warnings import emit
 from . import _trees
 from ._arrays import check_dtype, check_processes, draw
@@ -122,6 +122,7 @@ def init_model(model: Any, rules: Any, *, seed: Seed | None = None, shardings: A
     emit(table.warnings)
     if dry_run:
         return Initialized(model, table)
+    compile_first(table)
     return Initialized(put((row.parameter.name, _draw(row, sharding, source)) for row, sharding in drawn), table)
 
 

@@ -11,7 +11,7 @@ from .._checks import flag
 from .._errors import FaninTypeError, FaninValueError
 from .._seeding import check_source
 from ..rules import Parameter, Rules, Table
-from ..rules._slots import Buffers, Slot, asked, assign_slots, numpy_dtype, with_ties
+from ..rules._slots import Buffers, Slot, asked, assign_slots, compile_first, numpy_dtype, with_ties
 from ..rules._warnings import emit
 from ._layers import layer_of
 from ._names import places
@@ -92,6 +92,7 @@ def init_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = Non
     table = assign_slots(rules, slots, "jax", flag("partial", partial), source)
     emit(table.warnings)
     if not dry_run:
+        compile_first(table)
         for slot, row in zip(slots, table, strict=True):
             if row.scheme is not None:
                 parameter = row.parameter

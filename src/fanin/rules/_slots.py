@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .._drawing.execute import compile_samplers
 from .._dtypes import as_dtype
 from .._errors import FaninTypeError, FaninValueError, listed
 from .._initializers import Initializer
@@ -108,6 +109,13 @@ def assign_slots(rules: Rules, slots: list[Slot], layout: str = "torch", partial
     remarks = grouped((text, slot.parameter.name) for text, slot in _remarks(drawn))
     seed = source if source is None or isinstance(source, int) else source.seed
     return Table(rows, (*table.warnings, *remarks), seed)
+
+
+def compile_first(rows: Iterable[Row]) -> None:
+    """Compile the users' samplers that rows have: one that doesn't compile must show before the first row is drawn."""
+    for row in rows:
+        if row.scheme is not None:
+            compile_samplers(row.plan, "cpu", np.empty(0, row.parameter.dtype))
 
 
 def _fixed(slot: Slot, row: Row) -> Row:
