@@ -123,7 +123,8 @@ class Rule:
         if "fans_of" in self.entry:
             name = self._sibling("fans_of", parameter, match)
             if name not in model.parameters:
-                raise FaninValueError(f"`fans_of` must name a tensor of the model (got {name!r})")
+                raise FaninValueError(f"`fans_of` must name a tensor of the model (got {name!r}): give this one a rule "
+                                      f"of its own first, such as {{{parameter.name!r}: 'zeros'}}")
             sibling = model.parameters[name]
         if self.counts_layers:
             depth = model.depths.find(parameter.name, match)
