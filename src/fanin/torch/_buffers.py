@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,7 +16,7 @@ from torch import nn
 
 from .._errors import FaninRuntimeError, FaninValueError, listed
 from .._seeding import take_key
-from ._places import Place, modules
+from ._places import Place, transformers_models
 
 if TYPE_CHECKING:
     from .._seeding import Stream
@@ -105,21 +104,17 @@ def fill(module: nn.Module, buffers: list[Buffer], source: int | Stream) -> None
 
 
 def _fill_by_transformers(module: nn.Module, buffers: list[Buffer]) -> None:
-    modeling = sys.modules.get("transformers.modeling_utils")  # an object can be a model of it only if it is loaded
-    if modeling is None:
-        return
     inside: tuple[str, ...] = ()
-    for path, part in modules(module):
-        if isinstance(part, modeling.PreTrainedModel) and hasattr(part, "initialize_weights"):
-            if inside and path.startswith(inside):
-                continue  # the outer model fills it
-            inside += (path,)
-            with stand_ins(part, buffers, on_meta), as_initialized(part, buffers):
-                call(part.initialize_weights, part, path)
-                owners = set(map(id, part.modules()))
-                for buffer in buffers:
-                    if any(id(place.owner) in owners for place in buffer.places):
-                        buffer.look(f"{type(part).__name__}.initialize_weights")
+    for path, model in transformers_models(module, "initialize_weights"):
+        if inside and path.startswith(inside):
+            continue  # the outer model fills it
+        inside += (path,)
+        with stand_ins(model, buffers, on_meta), as_initialized(model, buffers):
+            call(model.initialize_weights, model, path)
+            owners = set(map(id, model.modules()))
+            for buffer in buffers:
+                if any(id(place.owner) in owners for place in buffer.places):
+                    buffer.look(f"{type(model).__name__}.initialize_weights")
 
 
 def _fill_by_resets(buffers: list[Buffer]) -> None:

@@ -5,14 +5,13 @@ What their parameters mean can't be told any more: a transposed convolution's fa
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import nn
 
 from .._errors import FaninTypeError, listed
+from ._loaded import classes
 
 
 def check_form(module: nn.Module) -> None:
@@ -27,8 +26,8 @@ def check_form(module: nn.Module) -> None:
 
 def _lost(module: nn.Module) -> Iterator[tuple[str, str]]:
     """(the form, the name) of each such parameter."""
-    traced = _classes("torch.fx.graph_module", "GraphModule")
-    unflattened = _classes("torch.export.unflatten", "InterpreterModule", "UnflattenedModule")
+    traced = classes("torch.fx.graph_module", "GraphModule")
+    unflattened = classes("torch.export.unflatten", "InterpreterModule", "UnflattenedModule")
     inside: set[int] = set()  # what is in a traced module
     for path, part in module.named_modules():
         if isinstance(part, traced):
@@ -42,9 +41,3 @@ def _lost(module: nn.Module) -> Iterator[tuple[str, str]]:
         else:
             continue
         yield from ((form, f"{path}.{key}".lstrip(".")) for key, _ in part.named_parameters(recurse=False))
-
-
-def _classes(module: str, *names: str) -> tuple[Any, ...]:
-    """Classes of a module of torch's, none where it isn't loaded: then nothing can be of them."""
-    loaded = sys.modules.get(module)
-    return tuple(getattr(loaded, name) for name in names if hasattr(loaded, name))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import re
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ import torch
 from torch import nn
 
 from .._errors import FaninTypeError
+from ._loaded import classes
 from ._sharded import is_sharded
 
 # What peft puts around modules, and the name under which the module lies in it.
@@ -25,6 +25,7 @@ WRAPPERS = [
     ("peft.tuners.tuners_utils", "BaseTunerLayer", "base_layer"),
     ("peft.utils.other", "ModulesToSaveWrapper", "original_module"),
 ]
+_COPIES = "peft.utils.other", "ModulesToSaveWrapper"
 _KNOWN = "peft.tuners.lora."  # where the types of adapters are defined whose names say what they start from
 
 
@@ -38,14 +39,13 @@ class Follower(NamedTuple):
 
 def check_adapters(module: nn.Module) -> None:
     """FaninTypeError for adapters that are not known."""
-    layers = _class("peft.tuners.tuners_utils", "BaseTunerLayer")
-    wrappers = _class("peft.utils.other", "AuxiliaryTrainingWrapper")
-    copies = _class("peft.utils.other", "ModulesToSaveWrapper")
-    if layers is None and wrappers is None:
+    layers = classes("peft.tuners.tuners_utils", "BaseTunerLayer")
+    wrappers = classes("peft.utils.other", "AuxiliaryTrainingWrapper")
+    if not layers and not wrappers:
         return
     for path, part in module.named_modules():
-        adapter = layers is not None and isinstance(part, layers) and not type(part).__module__.startswith(_KNOWN)
-        if adapter or (wrappers is not None and isinstance(part, wrappers) and not isinstance(part, copies)):
+        adapter = isinstance(part, layers) and not type(part).__module__.startswith(_KNOWN)
+        if adapter or isinstance(part, wrappers) and not isinstance(part, classes(*_COPIES)):
             raise FaninTypeError(f"`module` must have LoRA's adapters, or none (got {type(part).__module__}."
                                  f"{type(part).__name__} at {path!r}, of which it isn't known what it starts from): "
                                  "initialize the model before get_peft_model, which then initializes its adapters")
@@ -53,12 +53,11 @@ def check_adapters(module: nn.Module) -> None:
 
 def followers(path: str, part: nn.Module) -> dict[str, Follower]:
     """{name of a parameter or buffer: what it follows} for what lies in a module at this canonical path."""
-    kind = _class("peft.utils.other", "ModulesToSaveWrapper")
-    if kind is not None and isinstance(part, kind):
+    if isinstance(part, classes(*_COPIES)):
         return _copies(path, part)
-    kind = _class("peft.tuners.lora.layer", "LoraLayer")
-    if kind is not None and isinstance(part, kind):
-        return dict(_magnitude(path, part, adapter) for adapter in part.lora_magnitude_vector)
+    if isinstance(part, classes("peft.tuners.lora.layer", "LoraLayer")):
+        adapted: Any = part
+        return dict(_magnitude(path, adapted, adapter) for adapter in adapted.lora_magnitude_vector)
     return {}
 
 
@@ -108,8 +107,3 @@ def settle(found: Iterable[Follower]) -> None:
     with torch.no_grad():
         for each in dict.fromkeys(found):
             each.settle()
-
-
-def _class(module: str, name: str) -> Any:
-    """A class of peft's, None where it isn't loaded: then nothing can be of it."""
-    return getattr(sys.modules.get(module), name, None)

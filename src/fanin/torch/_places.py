@@ -12,6 +12,7 @@ from torch import nn
 from .._errors import FaninTypeError, FaninValueError, listed
 from ._computed import Computed, Hooked, computed_tensors, is_parametrized
 from ._forms import check_form
+from ._loaded import classes
 from ._peft import WRAPPERS, Follower, check_adapters, followers
 
 # Wrappers that hold the module they wrap under a name of their own: (where the type is defined, it, that name). An
@@ -80,6 +81,14 @@ def _modules(module: nn.Module, prefix: str, beside: str, wrappers: list[tuple[t
         elif child is not None:
             path = f"{prefix if inner is None else beside}{key}."
             yield from _modules(child, path, path, wrappers)
+
+
+def transformers_models(module: nn.Module, method: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(canonical prefix, model) of each model of transformers in a module that has such a method."""
+    kinds = classes("transformers.modeling_utils", "PreTrainedModel")
+    if kinds:
+        yield from ((path, part) for path, part in modules(module, prefix)
+                    if isinstance(part, kinds) and hasattr(part, method))
 
 
 def check_module(module: Any) -> None:

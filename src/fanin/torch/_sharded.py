@@ -15,6 +15,7 @@ import torch
 from .._errors import FaninRuntimeError, FaninTypeError, FaninValueError
 from .._seeding import Stream, check_source
 from ._layout import Runs, Split, blocks, lengths, runs_held
+from ._loaded import classes
 
 Index = tuple[slice, ...]
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
@@ -24,9 +25,9 @@ def is_sharded(tensor: Any) -> bool:
     """Whether a tensor is spread over ranks, so that `fill` draws it, or says why it can't."""
     if type(tensor) in _PLAIN and "torch.distributed.fsdp" not in sys.modules:
         return False  # as nearly always: of sharded tensors FSDP1's flat parameter alone has a plain type
-    return isinstance(tensor, (_classes("torch.distributed.tensor", "DTensor")
-                               + _classes("torch.distributed.fsdp", "FlatParameter")
-                               + _classes("torch.distributed._shard.sharded_tensor", "ShardedTensor")))
+    return isinstance(tensor, (classes("torch.distributed.tensor", "DTensor")
+                               + classes("torch.distributed.fsdp", "FlatParameter")
+                               + classes("torch.distributed._shard.sharded_tensor", "ShardedTensor")))
 
 
 def prepare(module: Any, seed: Any) -> None:
@@ -39,8 +40,8 @@ def prepare(module: Any, seed: Any) -> None:
         FaninTypeError: it is, or holds, a module of FSDP1.
         FaninValueError: it is spread or copied over ranks, and `seed` is None.
     """
-    flat = _classes("torch.distributed.fsdp", "FullyShardedDataParallel")
-    gathering = _classes("torch.distributed.fsdp", "FSDPModule")
+    flat = classes("torch.distributed.fsdp", "FullyShardedDataParallel")
+    gathering = classes("torch.distributed.fsdp", "FSDPModule")
     parts = list(module.modules())
     for part in parts:
         if isinstance(part, flat):
@@ -75,7 +76,7 @@ def check(tensor: Any) -> None:
         FaninValueError: a placement that neither splits nor copies, or a local tensor of another shape than the
             placements say.
     """
-    if not isinstance(tensor, _classes("torch.distributed.tensor", "DTensor")):
+    if not isinstance(tensor, classes("torch.distributed.tensor", "DTensor")):
         raise FaninTypeError(f"a sharded tensor must be a DTensor (got a {type(tensor).__name__}): shard with "
                              "torch.distributed.fsdp.fully_shard or torch.distributed.tensor")
     runs, local = held(tensor.shape, tensor.device_mesh, tensor.placements), _local(tensor)
@@ -148,9 +149,3 @@ def parts(tensor: Any) -> Iterator[tuple[Index, torch.Tensor]]:
 def _local(tensor: Any) -> Any:
     with torch.no_grad():  # else autograd records it
         return tensor.to_local().detach()
-
-
-def _classes(module: str, name: str) -> tuple[Any, ...]:
-    """A class as a tuple, empty where its module isn't loaded: then nothing can be of it, and loading takes time."""
-    kind = getattr(sys.modules.get(module), name, None)
-    return () if kind is None else (kind,)

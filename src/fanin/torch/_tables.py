@@ -7,7 +7,6 @@ values; where these don't follow from the seed, the model means no others.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -18,7 +17,7 @@ from .._errors import FaninError
 from .._initializers import Constant
 from ..rules._slots import Slot
 from ._buffers import as_initialized, call, on_meta, stand_ins
-from ._places import Place, modules
+from ._places import Place, transformers_models
 
 _POSITIONS = re.compile(r"(?i).*(pos|sinus)")  # in a parameter's name, or a type's
 _RANKS = (2, 3)
@@ -32,16 +31,14 @@ class _Trial(NamedTuple):
 
 def with_tables(module: nn.Module, slots: list[Slot]) -> list[Slot]:
     """The slots, those of frozen tables with the values that the model computes for them."""
-    modeling = sys.modules.get("transformers.modeling_utils")  # an object can be a model of it only if it is loaded
     candidates = [slot for slot in slots if _may_be_table(slot)]
-    if modeling is None or not candidates:
+    if not candidates:
         return slots
     values: dict[str, Constant] = {}
-    for path, part in modules(module):
-        if isinstance(part, modeling.PreTrainedModel) and hasattr(part, "initialize_weights"):
-            owners = set(map(id, part.modules()))
-            values |= _computed(part, path, [slot.place for slot in candidates if id(slot.place.owner) in owners
-                                             and slot.place.name not in values])
+    for path, model in transformers_models(module, "initialize_weights"):
+        owners = set(map(id, model.modules()))
+        values |= _computed(model, path, [slot.place for slot in candidates if id(slot.place.owner) in owners
+                                          and slot.place.name not in values])
     return [slot._replace(fixed=values.get(slot.place.name)) for slot in slots]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Hashable, Iterable, Iterator
 from operator import itemgetter
 from typing import Any
@@ -12,7 +11,7 @@ import torch
 
 from .._drawing.arrays import is_fake
 from .._errors import FaninValueError
-from ._places import Place, modules
+from ._places import Place, transformers_models
 from ._sharded import is_sharded
 
 
@@ -69,14 +68,10 @@ def _has_memory(tensor: torch.Tensor) -> bool:
 
 def _left_out_of_checkpoints(module: torch.nn.Module, prefix: str) -> dict[str, str]:
     """{target: source} of the weights that transformers ties: it saves the source."""
-    modeling = sys.modules.get("transformers.modeling_utils")  # an object can be a model of it only if it is loaded
-    if modeling is None:
-        return {}
     ties: dict[str, str] = {}
-    for path, part in modules(module, prefix):
-        if isinstance(part, modeling.PreTrainedModel) and hasattr(part, "get_expanded_tied_weights_keys"):
-            keys = part.get_expanded_tied_weights_keys(all_submodels=False)
-            ties |= {path + target: path + source for target, source in keys.items()}
+    for path, model in transformers_models(module, "get_expanded_tied_weights_keys", prefix):
+        keys = model.get_expanded_tied_weights_keys(all_submodels=False)
+        ties |= {path + target: path + source for target, source in keys.items()}
     return ties
 
 
