@@ -16,6 +16,7 @@ import fanin
 import fanin.jax
 from fanin import FaninError, Initializer, Normal, Registry
 from fanin.rules import Rules
+from uncompilable import Uncompilable
 
 KEY = jax.random.key(0)
 # These rules serve many models; what fanin says about that is tested in tests/rules/test_warnings.py.
@@ -53,16 +54,6 @@ def draws(monkeypatch):
 
 
 # -- nnx --------------------------------------------------------------------------------------------------------------
-
-@fanin.sampler
-def text_of(u, scale):
-    return scale if u < 2.0 else str(u)  # Python never comes to the second, and no compiler takes it
-
-
-class Uncompilable(fanin.Initializer):
-    def plan(self, spec):
-        return spec.draw(text_of, 1.0)
-
 
 def test_a_sampler_that_does_not_compile_shows_before_anything_is_written():
     """nnx modules are written in place: where one parameter's sampler fails in the compiler, no other has changed."""

@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import fanin
+from uncompilable import Uncompilable
 
+TESTS = Path(__file__).parent.parent
 BACKENDS = ["numpy", "jax", "torch"]
 RULES = [
     {"match": "*.bias", "layer": "LSTMCell", "init": {"name": "blocks", "inits": ["zeros", "ones", "zeros", "zeros"]}},
@@ -387,16 +388,6 @@ def check_dtypes_follow_the_policy():
         assert keras.backend.standardize_dtype(dense.kernel.dtype) == dtype
 
 
-@fanin.sampler
-def text_of(u, scale):
-    return scale if u < 2.0 else str(u)  # Python never comes to the second, and no compiler takes it
-
-
-class Uncompilable(fanin.Initializer):
-    def plan(self, spec):
-        return spec.draw(text_of, 1.0)
-
-
 def check_wrong_models_and_rules_assign_nothing():
     """Errors say what to do next, and every value stays."""
     import keras
@@ -552,7 +543,8 @@ def run(backend, *arguments):
     # four devices for JAX, and quick compilation: Keras' own initializers compile for each shape
     flags = "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0 " \
             "--xla_llvm_disable_expensive_passes=true"
-    env = {**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": flags}
+    env = {**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": flags,
+           "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
     done = subprocess.run([sys.executable, "-W", "error", *map(str, arguments)], env=env, capture_output=True,
                           text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr

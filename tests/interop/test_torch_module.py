@@ -9,6 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 import fanin
 from fanin import FaninError, FaninTypeError, FaninValueError, FaninWarning, Normal, Rules
 from fanin.torch import init_module, parameters
+from uncompilable import Uncompilable
 
 # A rule for everything draws norms at random, too, which is told: see tests/rules/test_warnings.py.
 pytestmark = pytest.mark.filterwarnings("ignore:a norm's weight gets random values:fanin.FaninWarning")
@@ -318,16 +319,6 @@ def test_tensors_without_elements_have_a_table_and_no_values():
     for device in (None, "cpu"):
         with pytest.raises(FaninValueError, match=r"FakeTensors.* as weight, bias\): build it on the meta device"):
             init_module(fake, NORMAL, seed=0, device=device)
-
-
-@fanin.sampler
-def text_of(u, scale):
-    return scale if u < 2.0 else str(u)  # Python never comes to the second, and no compiler takes it
-
-
-class Uncompilable(fanin.Initializer):
-    def plan(self, spec):
-        return spec.draw(text_of, 1.0)
 
 
 @pytest.mark.parametrize("scheme", [Uncompilable(), fanin.Blocks([Uncompilable(), Normal()])])

@@ -8,17 +8,16 @@ from typing import Any
 
 from .._errors import listed
 from .._initializers import Constant, Initializer
-from ._parameter import Layer, Parameter
+from ._parameter import NO_LAYER, Parameter
 
 _NORM_TYPE = re.compile(r"\w*Norm(?:alization|(?!al))\w*")  # a type's name; NormalNoise is none
 _NORM_NAME = re.compile(r"(?i)(?:.*[._])?(?:\w*norm\w*|ln_?\w?|bn\d*)\.(?:weight|scale|gamma)")
 _SCALES = ("weight", "scale", "gamma")
-_NO_LAYER = Layer()
 
 
 def is_norm_weight(parameter: Parameter) -> bool:
     """Whether it is what a norm multiplies by: told by its layer's type, or where there is none by the name."""
-    layer, key = parameter.layer or _NO_LAYER, parameter.name.rpartition(".")[2]
+    layer, key = parameter.layer or NO_LAYER, parameter.name.rpartition(".")[2]
     if len(parameter.shape) != 1 or key not in _SCALES:
         return False
     if layer.types:
@@ -28,7 +27,7 @@ def is_norm_weight(parameter: Parameter) -> bool:
 
 def start_of_norm(parameter: Parameter) -> str:
     """What a norm's weight starts from, as one would write it."""
-    start = (parameter.layer or _NO_LAYER).start
+    start = (parameter.layer or NO_LAYER).start
     return "ones" if start is None or start == Constant(1.0) else "zeros" if start == Constant(0.0) else repr(start)
 
 

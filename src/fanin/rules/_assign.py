@@ -7,7 +7,7 @@ from typing import Any
 
 from .._errors import FaninError, FaninValueError
 from ._advice import failed, unmatched
-from ._parameter import Layer, Parameter
+from ._parameter import NO_LAYER, Parameter
 from ._rule import Context, Model, Rule
 from ._table import Row
 
@@ -23,7 +23,7 @@ def assign(rules: Sequence[Rule], parameters: Iterable[Parameter], model: Model,
     chosen: dict[Hashable, tuple[Any, ...]] = {}
     rows, deciders = [], []
     for parameter in parameters:
-        layer = parameter.layer or Layer()
+        layer = parameter.layer or NO_LAYER
         kind = layer.types, len(parameter.shape)
         if kind not in eligible:
             eligible[kind] = [rule for rule in rules if rule.is_for(*kind)]

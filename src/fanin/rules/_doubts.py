@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator
 from .._initializers import Blocks, Constant, Initializer
 from ._adapters import start_of_adapter
 from ._advice import is_norm_weight, start_of_norm
-from ._parameter import Layer
+from ._parameter import NO_LAYER
 from ._table import Row
 from ._warnings import grouped
 
-_NO_LAYER = Layer()
 _ZEROS = Constant(0.0)
 
 
@@ -21,7 +20,7 @@ def doubts(rows: Iterable[Row], by_shape: set[str]) -> list[str]:
 
 
 def _remarks(row: Row, by_shape: set[str]) -> Iterator[tuple[str, str]]:
-    parameter, layer = row.parameter, row.parameter.layer or _NO_LAYER
+    parameter, layer = row.parameter, row.parameter.layer or NO_LAYER
     if is_norm_weight(parameter) and not _is_constant(row.scheme):
         yield f"a norm's weight gets random values (it starts from {start_of_norm(parameter)})", parameter.name
     if start_of_adapter(parameter.name) == _ZEROS and not _is_constant(row.scheme):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
-from importlib import resources
 from typing import Any
 
 from .._errors import FaninTypeError, FaninValueError, did_you_mean
@@ -17,15 +15,20 @@ _JSON = re.compile(r"\s*(\{|\[\s*[{\]])")  # the beginning of a table, or of a l
 
 def rule_sets() -> list[str]:
     """The names of the built-in rule sets."""
-    folder = resources.files(__package__) / "sets"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return sorted(entry.name.removesuffix(".toml") for entry in _folder().iterdir() if entry.name.endswith(".toml"))
+
+
+def _folder() -> Any:
+    from importlib import resources  # which those who write their rules in Python don't need, nor tomllib
+
+    return resources.files(__package__) / "sets"
 
 
 def read_table(source: str | os.PathLike[str]) -> dict[str, Any]:
     """What a built-in set (by name) or a TOML or JSON file holds."""
     source = os.fspath(source)
     if source in rule_sets():
-        text = (resources.files(__package__) / "sets" / f"{source}.toml").read_text("utf-8")
+        text = (_folder() / f"{source}.toml").read_text("utf-8")
     elif os.path.exists(source) or os.path.splitext(source)[1] or os.path.dirname(source):
         with open(source, "rb") as file:
             text = _decode(file.read())
@@ -55,6 +58,8 @@ def _parse_json(text: str) -> dict[str, Any]:
 
 
 def _parse_toml(text: str) -> dict[str, Any]:
+    import tomllib
+
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

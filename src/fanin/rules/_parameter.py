@@ -93,6 +93,9 @@ class Layer(NamedTuple):
             raise type(error)(f"`layer`: {error}") from None
 
 
+NO_LAYER = Layer()  # of a parameter of which no layer is known
+
+
 def _positive(name: str, value: Any) -> Any:
     if finite(name, value) <= 0:
         raise FaninValueError(f"`{name}` must be > 0 (got {value!r})")
@@ -116,4 +119,4 @@ class Parameter(NamedTuple):
 
     def fans(self, layout: str = "oi*") -> Fans:
         """fan_in and fan_out, by the layer if it tells them."""
-        return (self.layer or Layer()).fans(self.shape, layout)
+        return (self.layer or NO_LAYER).fans(self.shape, layout)

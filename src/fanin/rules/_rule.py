@@ -17,7 +17,7 @@ from ._depth import Depths
 from ._expressions import substitute, used_names
 from ._facts import FANS, ROLES, Facts, as_data, build
 from ._meanings import start
-from ._parameter import Layer, Parameter
+from ._parameter import NO_LAYER, Layer, Parameter
 from ._table import label
 from ._word import is_weight
 
@@ -146,8 +146,8 @@ class Rule:
             return Constant(np.arange(count, dtype=parameter.dtype)), f"arange({count})"
         if context.start is not None:
             return context.start, label(context.start)
-        layer = parameter.layer or Layer()
-        facts = Facts(layer if self.by_layer else Layer(), model.usual)
+        layer = parameter.layer or NO_LAYER
+        facts = Facts(layer if self.by_layer else NO_LAYER, model.usual)
         if context.shape is not None:
             facts = self._fans_of(context.layer, context.shape, model)
         chosen = self._build(facts, self._variables(parameter, context, model, facts) if self.names else {})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from .._drawing.execute import compile_samplers
 from .._dtypes import as_dtype
 from .._errors import FaninTypeError, FaninValueError, listed
 from .._initializers import Initializer
-from ._parameter import Layer, Parameter
+from ._parameter import NO_LAYER, Layer, Parameter
 from ._rules import Rules
 from ._table import Row, Table, label
 from ._warnings import grouped
@@ -88,7 +88,7 @@ def with_ties(slots: list[Slot]) -> list[Slot]:
 
 
 def _completed(slot: Slot, others: list[Layer]) -> Slot:
-    layer = functools.reduce(Layer.completed, others, slot.parameter.layer or Layer())
+    layer = functools.reduce(Layer.completed, others, slot.parameter.layer or NO_LAYER)
     return slot._replace(parameter=slot.parameter._replace(layer=layer))
 
 
@@ -111,11 +111,16 @@ def assign_slots(rules: Rules, slots: list[Slot], layout: str = "torch", partial
     return Table(rows, (*table.warnings, *remarks), seed)
 
 
-def compile_first(rows: Iterable[Row]) -> None:
-    """Compile the users' samplers that rows have: one that doesn't compile must show before the first row is drawn."""
+def compile_first(rows: Iterable[Row], views: Mapping[str, Any] | None = None) -> None:
+    """Compile the users' samplers that rows have: one that doesn't compile must show before the first row is drawn.
+
+    `views` are the memory that is drawn into, by name; on the CPU, where there is none.
+    """
     for row in rows:
         if row.scheme is not None:
-            compile_samplers(row.plan, "cpu", np.empty(0, row.parameter.dtype))
+            name, _, dtype, _ = row.parameter
+            out = views[name] if views and name in views else np.empty(0, dtype)
+            compile_samplers(row.plan, out.device, out)
 
 
 def _fixed(slot: Slot, row: Row) -> Row:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._parameter import Layer, Parameter
+from ._parameter import NO_LAYER, Parameter
 
-_NO_LAYER = Layer()
 _ANY_RANK = [2, 3, 4, 5, 6, 7, 8]
 _BIASES = r"(.*\.)?((?!dt_)\w+_)?(bias|beta)(_[ih]h.*)?"  # a state space's dt_bias is none
 _NORMS = ["*Norm", "*Norm[1-9]d", "*RMSNorm*", "*LayerNorm*", "*BatchNorm*", "*Normalization"]
@@ -46,7 +45,7 @@ def entries(init: Any) -> list[dict[str, Any]]:
 
 def is_weight(parameter: Parameter) -> bool:
     """Whether a layer multiplies by it, as far as one can tell: it is floating-point and no vector with added axes."""
-    layer, shape = parameter.layer or _NO_LAYER, parameter.shape
+    layer, shape = parameter.layer or NO_LAYER, parameter.shape
     key = parameter.name.rpartition(".")[2]
     if len(shape) < 2 or parameter.dtype.kind in "iub" or key in _NO_WEIGHTS:
         return False

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from .._backends import check_device
 from .._checks import flag
 from .._drawing import arrays
-from .._drawing.execute import compile_samplers, materialize
+from .._drawing.execute import materialize
 from .._errors import FaninError, FaninValueError, listed
 from .._plans import indexing
 from .._seeding import check_source, take_key
 from ..rules import Parameter, Row, Rules, Table
-from ..rules._slots import Slot, asked, assign_slots
+from ..rules._slots import Slot, asked, assign_slots, compile_first
 from ..rules._warnings import emit
 from . import _meta, _offloaded, _parametrized, _peft, _sharded
 from ._places import Place, check_module
@@ -136,9 +135,7 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     to_draw |= set(following) | {slot.place.name for slot in slots if id(slot.place.tensor) in written}
     _check_meta(meta, to_draw, target)
     emit(table.warnings)
-    for place, row in drawn:
-        memory = views[place.name][0] if place.name in views else np.empty(0, row.parameter.dtype)
-        compile_samplers(row.plan, memory.device, memory)
+    compile_first(table, {name: view for name, (view, _) in views.items()})
     ready = {place.name: _parametrized.prepare(place, row, source, target)
              for place, row in drawn if place.computed}
     notes = {name: each.note for name, each in following.items()} | {name: note for name, (_, note) in ready.items()}
