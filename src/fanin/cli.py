@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from ._audit import audit
 from ._backends import find_devices
 from ._catalogue import catalogue, entry
 from ._errors import FaninError, FaninValueError, FaninWarning, one_line
@@ -217,6 +216,8 @@ def _verify(args: argparse.Namespace) -> None:
 
 
 def _audit(args: argparse.Namespace) -> None:
+    from ._audit import audit  # which no other command waits for
+
     with progress_bar(args.check) as progress:
         result = audit(args.path, args.rules, layout=args.layout, progress=progress)
     if args.html is not None:

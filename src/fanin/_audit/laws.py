@@ -201,7 +201,7 @@ def _truncated_p(values: Moments, mean: float, parent: float, cut: float) -> flo
 def _cut_at_two(values: Moments, mean: float) -> float:
     """The p-value of the usual truncated law, cut at 2 std of its parent, as a rival where values are few."""
     std = math.hypot(values.std, values.mean - mean)
-    parent = std / math.sqrt(_variance(2.0))
+    parent = std / math.sqrt(cut_variance(2.0))
     if max(values.high - mean, mean - values.low) > 2 * parent * (1 + 4 / math.sqrt(2 * values.finite)):
         return 0.0
     return _truncated_p(values, mean, parent, 2.0)
@@ -234,10 +234,10 @@ def visible_cut(count: int) -> float:
     return low
 
 
-def _variance(cut: float) -> float:
+def cut_variance(cut: float) -> float:
     """The variance of N(0, 1) cut at ±`cut`.
 
-    >>> round(_variance(2.0) ** 0.5, 6)
+    >>> round(cut_variance(2.0) ** 0.5, 6)
     0.879626
     """
     density = math.exp(-cut * cut / 2) / math.sqrt(2 * math.pi)
@@ -247,9 +247,9 @@ def _variance(cut: float) -> float:
 def _cut_of(ratio: float) -> float | None:
     """The cut whose law has this variance over its bound squared, between 1/3 (uniform) and 0; None outside."""
     low, high = 0.2, 12.0
-    if not _variance(high) / high**2 < ratio < _variance(low) / low**2:
+    if not cut_variance(high) / high**2 < ratio < cut_variance(low) / low**2:
         return None
     while high - low > 1e-9:
         middle = (low + high) / 2
-        low, high = (middle, high) if _variance(middle) / middle**2 > ratio else (low, middle)
+        low, high = (middle, high) if cut_variance(middle) / middle**2 > ratio else (low, middle)
     return low

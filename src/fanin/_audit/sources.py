@@ -63,10 +63,12 @@ def open_source(source: Any) -> Source:
 
 def _of_path(path: str) -> Source:
     folder = path if os.path.isdir(path) else os.path.dirname(path)
-    spec, files = _spec(path)
+    spec = _spec(path)
     places = {}
-    for file in files:
-        table, _ = load(file)
+    for file in spec.sources:
+        table, binary = load(file)
+        if not binary:  # an index
+            continue
         with open(file, "rb") as opened:
             start = 8 + int.from_bytes(opened.read(8), "little")
         size = os.path.getsize(file)
@@ -79,24 +81,18 @@ def _of_path(path: str) -> Source:
     return Source(tensors, path, _config(folder))
 
 
-def _spec(path: str) -> tuple[Spec, list[str]]:
-    """The headers behind a path, and the files that they are in."""
+def _spec(path: str) -> Spec:
+    """The headers behind a path."""
     if path.endswith((".bin", ".pt", ".pth", ".ckpt", ".h5", ".keras", ".msgpack", ".npz", ".onnx", ".gguf")):
         raise FaninValueError(f"{path}: must be a safetensors file or a folder with such files: give its tensors as a "
                               "mapping, fanin.audit(state_dict)")
     if os.path.isdir(path):
-        spec = read_folder(path)
-        names = sorted(name for name in os.listdir(path) if name.endswith(".safetensors"))
-        wanted = {tensor.name for tensor in spec.tensors}
-        files = [file for file in (os.path.join(path, name) for name in names)
-                 if wanted & {name for name in load(file)[0] if name != "__metadata__"}]
-        return spec, files
+        return read_folder(path)
     table, binary = load(path)
     if binary:
-        return read_header(path), [path]
+        return read_header(path)
     if is_index(table):
-        files = sorted(set(table["weight_map"].values()))
-        return read_index(path, table), [os.path.join(os.path.dirname(path), file) for file in files]
+        return read_index(path, table)
     raise FaninValueError(f"{path}: must be a safetensors file, an index, or a folder with either (it is a JSON table "
                           "without values)")
 

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from .laws import Law, cut_variance
+
 if TYPE_CHECKING:
     from .._plans.fans import Fans
-    from .laws import Law
 
 AT_MOST = 2  # meanings that are given where several fit
 ROUND = (1.0, 0.5, 0.1, 0.05, 0.04, 0.03, 0.025, 0.02, 0.015, 0.01, 0.006, 0.005, 0.001)
@@ -61,9 +62,7 @@ def value_std(law: Law) -> float | None:
     if law.name == "uniform":
         return (at["high"] - at["low"]) / math.sqrt(12)
     if law.name == "truncated":
-        from .laws import _variance
-
-        return at["std"] * math.sqrt(_variance(at["cut"]))
+        return at["std"] * math.sqrt(cut_variance(at["cut"]))
     return at["std"] if law.name in ("normal", "sparse") else None
 
 

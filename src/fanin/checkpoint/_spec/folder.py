@@ -33,7 +33,7 @@ def read_folder(folder: str) -> Spec:
             raise FaninValueError(f"{path}: must be an index with a `weight_map`")
         spec = read_index(path, table)
     else:
-        spec = replace(read_header(path), sources=(path,))
+        spec = read_header(path)
     return replace(spec, notes=(*spec.notes, *notes))
 
 

@@ -81,13 +81,12 @@ def read_spec(source: Any) -> Spec:
         raise FaninValueError(f"{source}: must come with what builds the model in it: {source}:FUNCTION")
     table, binary = load(source)
     if binary:
-        spec = with_noted_layers(source, replace(parse(source, table, binary), sources=(source,)))
-        return with_neighbours(spec, os.path.dirname(source))
+        return with_neighbours(with_noted_layers(source, parse(source, table, binary)), os.path.dirname(source))
     if is_index(table):
         return with_neighbours(read_index(source, table), os.path.dirname(source))
     if is_config(table):
         return read_config(source)
-    spec = replace(parse(source, table, binary), sources=(source,))
+    spec = parse(source, table, binary)
     return replace(spec, notes=tuple(untold(spec.tensors)))
 
 

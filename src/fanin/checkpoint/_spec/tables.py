@@ -23,7 +23,8 @@ def parse(path: str, table: dict[str, Any], binary: bool) -> Spec:
             metadata = {}
         if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
             raise FaninTypeError(f"`__metadata__` must be a table of strings (got {metadata!r:.200})")
-        return checked([_tensor(name, entry, binary) for name, entry in table.items()], metadata)
+        spec = checked([_tensor(name, entry, binary) for name, entry in table.items()], metadata)
+        return replace(spec, sources=(path,))
     except FaninError as error:
         raise type(error)(f"{path}: {error}") from None
 
