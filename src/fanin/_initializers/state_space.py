@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .._plans.plan import Plan
     from .._plans.spec import TensorSpec
 
+
 class MambaALog(Initializer):
     """log 1, log 2, …, log N along one axis: `A_log` of Mamba, whose A is -exp(A_log), S4D-Real's -(n + 1).
 

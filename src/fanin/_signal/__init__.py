@@ -1,6 +1,7 @@
 """What a signal is, whichever framework measured it: the figures of each layer, the verdict, the picture."""
 
 from .comparison import Comparison as Comparison
+from .comparison import by_label as by_label
 from .layers import InitialLoss as InitialLoss
 from .layers import LayerSignal as LayerSignal
 from .result import Signal as Signal

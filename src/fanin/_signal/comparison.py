@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .._errors import FaninTypeError, FaninValueError
 from .._report import Column, Content, Grid, Report
 from .._report.content import significant
 from .result import Signal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+def by_label(rules: Any, compare: Any) -> dict[str, Any]:
+    """{label: rules} of the arguments of `signal`; `rules` alone have an empty label. Refuses both, and no mapping."""
+    if rules is not None and compare is not None:
+        raise FaninValueError("`rules` and `compare` must not both be given: put the rules under a label in `compare`")
+    if compare is None:
+        return {"": rules}
+    if not isinstance(compare, Mapping) or not compare:
+        raise FaninTypeError(f"`compare` must be a mapping of labels to rules (got {compare!r:.100})")
+    return {str(label): each for label, each in compare.items()}
 
 
 class Comparison(Report):

@@ -21,12 +21,12 @@ def layer_of(owner: Any, field: str, shape: tuple[int, ...]) -> Layer:
     """What the object that holds a parameter under the name `field` says of it; flax' and equinox' layers are known."""
     classes = type(owner).__mro__
     types = tuple(cls.__name__ for cls in classes if cls.__name__ not in _BASES and cls.__module__ not in _PYTHONS)
-    keys = ((cls.__module__.split(".")[0], cls.__name__) for cls in classes)
+    keys = [(cls.__module__.split(".")[0], cls.__name__) for cls in classes]
+    if any(key in _NORMS for key in keys):
+        return Layer(types, start=_NORM.get(field))
     known = next((_KNOWN[key] for key in keys if key in _KNOWN), None)
     if known is None:
         return Layer(types)
-    if known is _norm:
-        return Layer(types, start=_NORM.get(field))
     fields, groups = known(owner)
     if field not in fields:
         return Layer(types)
@@ -105,10 +105,8 @@ def _equinox_cell(gates: int) -> Callable[[Any], _Described]:
                           "weight_hh": ("oi", (gates * cell.hidden_size, cell.hidden_size))}, 1)
 
 
-def _norm(layer: Any) -> _Described:
-    return {}, 1  # its parameters have no fans, but a start
-
-
+_NORMS = {(library, norm) for library in ("flax", "equinox")
+          for norm in ("LayerNorm", "RMSNorm", "GroupNorm", "BatchNorm", "InstanceNorm")}
 _NORM = {"scale": Constant(1.0), "weight": Constant(1.0), "bias": Constant(0.0),  # flax says scale, equinox weight
          "mean": Constant(0.0), "var": Constant(1.0)}  # flax' running statistics
 _KNOWN: dict[tuple[str, str], Callable[[Any], _Described]] = {
@@ -117,6 +115,4 @@ _KNOWN: dict[tuple[str, str], Callable[[Any], _Described]] = {
     ("equinox", "Linear"): _equinox_linear, ("equinox", "Conv"): _equinox_conv,
     ("equinox", "ConvTranspose"): _equinox_conv, ("equinox", "Embedding"): _equinox_embedding,
     ("equinox", "GRUCell"): _equinox_cell(3), ("equinox", "LSTMCell"): _equinox_cell(4),
-    **{(library, norm): _norm for library in ("flax", "equinox")
-       for norm in ("LayerNorm", "RMSNorm", "GroupNorm", "BatchNorm", "InstanceNorm")},
 }

@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..._errors import FaninError, FaninTypeError, FaninValueError
+from ..._errors import FaninError, FaninTypeError
 from ..._initializers import Normal
 from ..._seeding import check_source
-from ..._signal import Comparison, InitialLoss, LayerSignal, Signal
+from ..._signal import Comparison, InitialLoss, LayerSignal, Signal, by_label
 from ...rules import Rules
 from ...rules._slots import Slot
 from .._models import _find_slots, init_model
@@ -58,18 +58,14 @@ def signal(apply: Callable[..., Any], variables: Any, *inputs: Any, rules: Any =
     >>> fanin.jax.signal(lambda model, x: model(x), nnx.Sequential(*layers), x).alive
     False
     """
-    if rules is not None and compare is not None:
-        raise FaninValueError("`rules` and `compare` must not both be given: put the rules under a label in `compare`")
-    if compare is not None and (not isinstance(compare, Mapping) or not compare):
-        raise FaninTypeError(f"`compare` must be a mapping of labels to rules (got {compare!r:.100})")
+    chosen = by_label(rules, compare)
     for name, value in (("apply", apply), ("loss", loss)):
         if not callable(value) and not (name == "loss" and value is None):
             raise FaninTypeError(f"`{name}` must be a function (got {value!r:.100})")
     check_source(seed)
     if hasattr(apply, "lower"):  # jitted: it would keep the trace of the first pass, which has no taps
         apply = getattr(apply, "__wrapped__", apply)
-    chosen = {"": rules} if compare is None else compare
-    all_rules = {str(label): None if each is None else Rules.of(each) for label, each in chosen.items()}
+    all_rules = {label: None if each is None else Rules.of(each) for label, each in chosen.items()}
     done = {label: _measure(apply, _drawn(variables, each, seed), inputs, loss) for label, each in all_rules.items()}
     return done[""] if compare is None else Comparison(done)
 

@@ -13,7 +13,7 @@ from torch.utils import _pytree
 from ..._checks import flag
 from ..._errors import FaninError, FaninTypeError, FaninValueError, listed
 from ..._seeding import Stream, check_source
-from ..._signal import Comparison, InitialLoss, Signal
+from ..._signal import Comparison, InitialLoss, Signal, by_label
 from ...rules import Rules
 from .._places import check_module, modules, places
 from .._sharded import is_sharded
@@ -70,23 +70,19 @@ def signal(model: nn.Module, *inputs: Any, rules: Any = None, compare: Mapping[s
     check_module(model)
     losses.check(loss)
     grad, spectrum = flag("grad", grad), flag("spectrum", spectrum)
-    if rules is not None and compare is not None:
-        raise FaninValueError("`rules` and `compare` must not both be given: put the rules under a label in `compare`")
-    if compare is not None and (not isinstance(compare, Mapping) or not compare):
-        raise FaninTypeError(f"`compare` must be a mapping of labels to rules (got {compare!r:.100})")
+    chosen = by_label(rules, compare)
     if not inputs:
         raise FaninValueError("`inputs` must hold a batch for the model (got none): noise such as torch.randn(8, 3, "
                               "224, 224), or torch.randint(vocab_size, (2, 64)) for tokens, will do")
     source = None if seed is None else check_source(seed)
     _check_memory(model)
-    chosen = {"": rules} if compare is None else compare
-    all_rules = {str(label): _rules(label, each) for label, each in chosen.items()}
+    all_rules = {label: _rules(label, each) for label, each in chosen.items()}
     run = _Run(model, inputs, loss, grad, spectrum, source)
     done = {label: run.measure(each) for label, each in all_rules.items()}
     return done[""] if compare is None else Comparison(done)
 
 
-def _rules(label: Any, rules: Any) -> Rules | None:
+def _rules(label: str, rules: Any) -> Rules | None:
     try:
         return None if rules is None else Rules.of(rules)
     except FaninError as error:
