@@ -40,9 +40,10 @@ LEVELS = {
     "torch": 9,
     "checkpoint": 10,
     "_audit": 11,
-    "cli": 12,
-    "__init__": 13,
-    "__main__": 13,
+    "_commands": 12,
+    "cli": 13,
+    "__init__": 14,
+    "__main__": 14,
 }
 HEAVY = {"numba", "llvmlite", "torch", "jax", "jaxlib", "keras", "dask", "onnx", "cupy", "rich", "scipy", "ml_dtypes"}
 NUMBA_FILES = {"_kernels/device.py", "_backends/compile.py", "_backends/cpu.py", "_backends/layer.py",

@@ -1,0 +1,44 @@
+"""`fanin audit`: the law that each tensor of a checkpoint follows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from .._errors import FaninValueError
+from .._terminal import progress_bar
+
+if TYPE_CHECKING:
+    from .options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Enter the command."""
+    command = commands.add_parser("audit", help="say which law each tensor of a checkpoint follows, and what is odd")
+    command.add_argument("path", metavar="PATH", help="a safetensors file, or a folder or an index of several")
+    command.add_argument("--rules", metavar="FILE|NAME", help="also compare law and scale with what these ask; exit "
+                         "status 1 where they differ")
+    command.add_argument("--layout", choices=("torch", "jax"), default="torch", help="the order of axes where no layer "
+                         "tells it: (out, in, ...) in torch, (..., in, out) in jax")
+    command.add_argument("--all", action="store_true", help="a line for each layer, instead of one for layers alike")
+    command.add_argument("--html", metavar="PAGE", help="also write a page with a picture, which needs no network")
+    command.add_argument("--json", action="store_true", help="print all that was found as JSON")
+    command.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> None:
+    from .._audit import audit  # which no other command waits for
+
+    with progress_bar(args.check) as progress:
+        result = audit(args.path, args.rules, layout=args.layout, progress=progress)
+    if args.html is not None:
+        result.to_html(args.html)
+    if args.json:
+        print(json.dumps(result.to_dicts(), indent=1))
+    else:
+        print(result.to_text(unfold=args.all, width=None if sys.stdout.isatty() else 10**4))
+    other = {name for finding in result.findings if finding.kind == "rules" for name in finding.names}
+    if other:
+        raise FaninValueError(f"{len(other):,} of {len(result):,} tensors are not what the rules ask")

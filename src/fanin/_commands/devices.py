@@ -1,0 +1,22 @@
+"""`fanin devices`: what can be drawn on, here."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from .._backends import find_devices
+from .._terminal import print_table
+
+if TYPE_CHECKING:
+    from .options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Enter the command."""
+    command = commands.add_parser("devices", help="list what can be drawn on, here")
+    command.set_defaults(run=_run)
+
+
+def _run(_args: argparse.Namespace) -> None:
+    print_table(["device", "what it is"], find_devices())

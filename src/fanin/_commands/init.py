@@ -1,0 +1,102 @@
+"""`fanin init`: a whole model into safetensors files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from .._report import Content
+from .._report.text import print_content
+from .._terminal import progress_bar
+from ..checkpoint import Written, init, read_spec
+from ..checkpoint._format import floating_dtype, measure
+from ..checkpoint._job import Job, make_job
+from ..checkpoint._partition import parse_shard, parse_size
+from ..rules._content import content
+from ..rules._files import rule_sets
+from ..rules._warnings import emit
+from .options import argument, seed
+
+if TYPE_CHECKING:
+    from .options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Enter the command."""
+    command = commands.add_parser("init", help="initialize a whole model into safetensors files")
+    command.add_argument("spec", metavar="SPEC", help="the model: a safetensors file or its header, a Hugging Face "
+                         "folder, its index or config.json, an ONNX file, package.module:function or file.py:function "
+                         'that makes a torch module, or a JSON table {name: {"shape": [...], "dtype": "F32"}}')
+    command.add_argument("-o", "--output", metavar="OUT", help="the file to write, "
+                         "NAME.safetensors, or a folder for model.safetensors; with several files, their folder")
+    command.add_argument("--rules", required=True, metavar="FILE|NAME", help="which tensor gets which scheme: a TOML "
+                         f"or JSON file; one of {', '.join(rule_sets())}; or a preset, such as he_normal, for all "
+                         "weights, with zeros for biases and what others start from")
+    command.add_argument("--seed", type=argument(seed), default=0, metavar="N", help="an int in [0, 2**64), 0 by "
+                         "default; a tensor's values depend on it and on the tensor's name")
+    command.add_argument("--layout", choices=("torch", "jax"), default="torch", help="the order of axes that schemes "
+                         "without one of their own mean: (out, in, ...) in torch, (..., in, out) in jax")
+    command.add_argument("--dtype", type=argument(floating_dtype), metavar="D", help="write all floating-point tensors "
+                         "in this dtype: float64, float32, float16 or bfloat16")
+    files = command.add_mutually_exclusive_group()
+    files.add_argument("--max-shard-size", type=argument(parse_size), metavar="SIZE", help="write files of at most "
+                       "SIZE bytes of tensors, such as 5GB, and Hugging Face's index")
+    files.add_argument("--shard", type=argument(parse_shard), metavar="I/N", help="write the I-th of N files of about "
+                       "the same size, and Hugging Face's index")
+    command.add_argument("--overwrite", action="store_true", help="replace files that are there with other contents; "
+                         "else they are an error")
+    command.add_argument("--dry-run", action="store_true", help="print what each tensor would get and write nothing")
+    command.add_argument("--all", action="store_true", help="in the dry run's table, a line for each tensor, instead "
+                         "of one for a run of layers that are alike")
+    command.add_argument("--warnings-as-errors", action="store_true", help="write nothing where there is a warning, "
+                         "such as a rule that decides nothing")
+    command.set_defaults(run=_run, refuse=command.error)
+
+
+def _run(args: argparse.Namespace) -> None:
+    if args.output is None and not args.dry_run:
+        args.refuse("the following arguments are required: -o/--output (or --dry-run)")
+    spec = read_spec(args.spec)
+    options = {"seed": args.seed, "dtype": args.dtype, "layout": args.layout, "max_shard_size": args.max_shard_size,
+               "shard": args.shard}
+    if args.dry_run:
+        job = make_job(spec, args.rules, **options)
+        _print_job(job, args.all)
+        print_notes(spec.notes)
+        emit(job.warnings)
+        return
+    print_notes(spec.notes)
+    lines = []
+
+    def report(file: Written) -> None:
+        there = ", already there (bytes not compared: fanin verify does)" if file.there else ""
+        lines.append(f"{os.path.relpath(file.path)}: {_totals(file.tensors, file.elements, file.nbytes)}{there}")
+        if not sys.stderr.isatty():  # else when the bar is gone
+            print(lines.pop(), flush=True)
+
+    try:
+        with progress_bar(args.check) as progress:
+            init(spec, args.output, args.rules, **options, overwrite=args.overwrite, progress=progress, report=report)
+    finally:
+        for line in lines:
+            print(line)
+
+
+def _print_job(job: Job, unfold: bool) -> None:
+    files = {"": job.rows} if job.parts is None else {name: job.parts[name] for name in job.own}
+    grids = [grid._replace(title=name) for name, rows in files.items() for grid in content(rows, (), unfold).grids]
+    exact = _totals(*measure([row.parameter for rows in files.values() for row in rows]))
+    print_content(Content("What each tensor gets", grids=tuple(grids), notes=(exact,), compact=True))
+
+
+def _totals(tensors: int, elements: int, nbytes: int) -> str:
+    return f"{tensors:,} tensors, {elements:,} elements, {nbytes:,} bytes"
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """What the reader of a model had to decide."""
+    for note in notes:
+        print(f"note: {note}")
