@@ -3,10 +3,12 @@
 import pytest
 import torch
 from torch import nn
+from transformers.models.cohere.modeling_cohere import CohereLayerNorm
 from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
 from transformers.models.gemma3n.modeling_gemma3n import Gemma3nRMSNorm
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 from transformers.models.mamba2.modeling_mamba2 import MambaRMSNormGated
+from transformers.models.moonshine_streaming.modeling_moonshine_streaming import MoonshineStreamingLayerNorm
 from transformers.models.nemotron.modeling_nemotron import NemotronLayerNorm1P
 from transformers.models.qwen3_next.modeling_qwen3_next import Qwen3NextRMSNorm, Qwen3NextRMSNormGated
 
@@ -40,7 +42,7 @@ def starts(module):
     (lambda: LlamaRMSNorm(16), 1.0), (lambda: Gemma3nRMSNorm(16), 1.0), (lambda: Gemma3RMSNorm(16), 0.0),
     (lambda: Qwen3NextRMSNorm(16), 0.0), (lambda: Qwen3NextRMSNormGated(16), 1.0),
     (lambda: MambaRMSNormGated(16, 8), 1.0), (lambda: NemotronLayerNorm1P(16), 0.0),
-    (lambda: nn.LayerNorm((2, 3)), 1.0),
+    (lambda: CohereLayerNorm((4, 16)), 1.0), (lambda: nn.LayerNorm((2, 3)), 1.0),
     (lambda: nn.RMSNorm(16), 1.0), (lambda: nn.GroupNorm(4, 16), 1.0), (lambda: nn.BatchNorm2d(16), 1.0),
     (lambda: nn.SyncBatchNorm(16), 1.0), (lambda: nn.InstanceNorm1d(16, affine=True), 1.0),
 ])
@@ -54,6 +56,15 @@ def test_a_norms_start(make, weight, device):
 
     assert found.pop("weight") == weight
     assert set(found.values()) <= {0.0}
+
+
+@pytest.mark.parametrize("unit_offset", [True, False])
+@pytest.mark.parametrize("rules", ["transformer", "torch", "he_normal"])
+def test_a_norm_around_a_norm(unit_offset, rules):
+    """Moonshine's norm has a LayerNorm without weights inside, and may count from zero."""
+    layer = MoonshineStreamingLayerNorm(16, unit_offset=unit_offset)
+    init_module(layer, rules, seed=0)
+    assert layer.gamma.tolist() == [1.0 - unit_offset] * 16
 
 
 class NormAndActivation(nn.BatchNorm2d):
@@ -72,6 +83,48 @@ def test_a_norm_with_an_activation(activation):
     """What follows the norm changes nothing of what its parameters mean."""
     found = starts(NormAndActivation(8, activation))
     assert found == {"weight": 1.0, "bias": 0.0}
+
+
+class HeadNorm(nn.Module):
+    """A norm of each head's channels, with a norm without weights inside."""
+
+    def __init__(self, offset, *shape):
+        super().__init__()
+        self.inner, self.offset = nn.LayerNorm(shape[-1], elementwise_affine=False), offset
+        self.scale, self.shift = nn.Parameter(torch.rand(shape)), nn.Parameter(torch.rand(shape))
+
+    def forward(self, x):
+        return self.inner(x) * (self.scale + self.offset) + self.shift
+
+
+class NormLinear(nn.Module):
+    """A Linear after a norm: what its weight does looks like a norm's where it is square, but it mixes channels."""
+
+    def __init__(self, *shape):
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(shape))
+
+    def forward(self, x):
+        return nn.functional.layer_norm(x, x.shape[-1:]) @ self.weight
+
+
+@pytest.mark.parametrize("shape", [(8,), (4, 8), (2, 4, 8)])
+@pytest.mark.parametrize("offset", [0.0, 1.0])
+def test_a_norm_of_heads(shape, offset):
+    """A weight with several axes is a norm's where it acts on each element by itself, weightless parts or not."""
+    assert starts(HeadNorm(offset, *shape)) == {"scale": 1.0 - offset, "shift": 0.0}
+
+
+def test_a_matrix_is_no_norm():
+    assert starts(NormLinear(8, 8)) == {"weight": None}
+
+
+def test_a_part_with_a_hook_is_not_called():
+    """A layer's part runs as it does in the model, hooks included: so it is not run at all."""
+    layer, ran = HeadNorm(1.0, 8), []
+    layer.inner.register_forward_hook(lambda *_: ran.append(1))
+    assert starts(layer) == {"scale": None, "shift": None}
+    assert not ran
 
 
 @pytest.mark.parametrize("rules", ["transformer", "torch"])

@@ -8,6 +8,7 @@ zero, a norm that counts from one gives zeros, and one that counts from zero giv
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Hashable, Iterator, Mapping
 
 import torch
@@ -27,34 +28,43 @@ class Norms:
 
     def starts(self, module: nn.Module) -> Mapping[str, Initializer]:
         """{key of a parameter: what it starts from} of a module that may be a norm; empty where it can't be told."""
-        tensors = [tensor for tensor in module._parameters.values() if tensor is not None]
-        if not tensors or not any("norm" in kind.__name__.lower() for kind in type(module).__mro__) \
-                or any(child is not module and (child._parameters or child._buffers) for child in module.modules()):
-            return {}
-        size = max(tensor.numel() for tensor in tensors)
-        if size > _LARGEST or any(tensor.ndim > 1 for tensor in tensors):
-            return {}
         shapes = tuple((key, tuple(each.shape)) for key, each in module._parameters.items() if each is not None)
+        if not shapes or not any("norm" in kind.__name__.lower() for kind in type(module).__mro__) \
+                or any(math.prod(shape) > _LARGEST for _, shape in shapes) \
+                or any(child is not module and _is_more(child) for child in module.modules()):
+            return {}
         settings = tuple((key, value) for key, value in vars(module).items()
                          if isinstance(value, (bool, int, float, str)))
         alike = tuple(map(type, module.modules())), shapes, settings
         if alike not in self._known:
-            self._known[alike] = _try(module, dict(shapes), size)
+            self._known[alike] = _try(module, dict(shapes))
         return self._known[alike]
 
 
-def _try(module: nn.Module, shapes: dict[str, tuple[int, ...]], size: int) -> dict[str, Initializer]:
+def _is_more(child: nn.Module) -> bool:
+    """Whether a part of a layer is more than an activation or a norm without weights: it has tensors, or hooks."""
+    tensors = *child._parameters.values(), *child._buffers.values()
+    return any(each is not None for each in tensors) or bool(child._forward_hooks or child._forward_pre_hooks)
+
+
+def _try(module: nn.Module, shapes: dict[str, tuple[int, ...]]) -> dict[str, Initializer]:
     zeros = {key: torch.zeros(shape, device="cpu") for key, shape in shapes.items()}
     starts: dict[str, Initializer] = {}
-    for inputs in _inputs(size):
+    for inputs in _inputs(max(shapes.values(), key=math.prod)):
         at_zeros = _call(module, zeros, inputs)
         if at_zeros is None:
             continue
         counts_from_one = not at_zeros.any()
         for key, zero in zeros.items():
-            moved = _call(module, zeros | {key: zero + 1 if counts_from_one else zero - 1}, inputs)
+            other = zero + 1 if counts_from_one else zero - 1
+            moved = _call(module, zeros | {key: other}, inputs)
             if moved is None or torch.equal(moved, at_zeros):
                 continue
+            if zero.ndim > 1:  # a matrix that is multiplied with does not act on each element by itself
+                chosen = torch.arange(zero.numel(), device="cpu").reshape(zero.shape) % 3 == 0
+                part = _call(module, zeros | {key: other * chosen}, inputs)
+                if part is None or not torch.equal(part, torch.where(chosen, moved, at_zeros)):
+                    continue
             if counts_from_one:
                 starts[key] = ZEROS if moved.min() == moved.max() else ONES  # added, or multiplied with what varies
             elif not moved.any() or torch.allclose(moved, at_zeros - 1, rtol=1e-2, atol=1e-3):  # in bfloat16, too
@@ -63,11 +73,16 @@ def _try(module: nn.Module, shapes: dict[str, tuple[int, ...]], size: int) -> di
     return starts
 
 
-def _inputs(size: int) -> Iterator[tuple[torch.Tensor, ...]]:
-    """What a norm over `size` channels may take: a batch, with a sequence or a picture, with a gate beside it."""
-    for shape in ((2, size), (2, 3, size), (2, size, 3), (2, size, 3, 3), (2, 3, 3, size)):
-        count = 2 * size if len(shape) == 2 else 2 * size * 3 ** (len(shape) - 2)
-        values = torch.arange(count, device="cpu", dtype=torch.float32).mul(1.7).sin().add(0.1).reshape(shape)
+def _inputs(shape: tuple[int, ...]) -> Iterator[tuple[torch.Tensor, ...]]:
+    """What a norm with a weight of this shape may take: a batch, with a sequence or a picture, beside it a gate."""
+    size = math.prod(shape)
+    if len(shape) > 1:  # heads and their channels, or channels and axes that are 1 for pictures
+        taken = [(2, *shape), (2, 3, *shape), tuple(3 if length == 1 else length for length in shape)]
+    else:
+        taken = [(2, size), (2, 3, size), (2, size, 3), (2, size, 3, 3), (2, 3, 3, size)]
+    for sizes in taken:
+        count = math.prod(sizes)
+        values = torch.arange(count, device="cpu", dtype=torch.float32).mul(1.7).sin().add(0.1).reshape(sizes)
         yield (values,)
         yield values, values
 
