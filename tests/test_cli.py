@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -422,11 +423,32 @@ def test_verify_says_what_differs(model, rules, tmp_path, answer):
     status, out, err = answer("verify", tmp_path / "out")
 
     lines = out.splitlines()
-    assert (status, err) == (1, "fanin: error: 1 of 2 files are not what is drawn\n")
+    assert (status, err) == (1, "fanin: error: 1 of 2 files is not what is drawn\n")
     assert lines[0].endswith("model-00001-of-00002.safetensors: OK, 4 tensors, 39 elements, 168 bytes")
     assert lines[1].endswith("model-00002-of-00002.safetensors: 1 of 1 tensors differ")
     assert lines[2:] == ["  b.weight: 1 of 1,200 elements differ, the first at [299, 3]: "
                          f"found {-value!s}, expected {value!s}"]
+
+
+def test_verify_counts_missing_files_apart(model, rules, tmp_path, answer):
+    """A file that isn't there is not one that holds something else: the last line has a number for each."""
+    folder, table = tmp_path / "out", model(**{name: ([10, 10], "F32") for name in "abcd"})
+    rules.write_text("[[rule]]\nmatch = '*'\ninit = 'normal'")
+    answer("init", table, "--rules", rules, "-o", folder, "--max-shard-size", "400")
+    first, second, third, fourth = sorted(folder.glob("*.safetensors"))
+
+    first.unlink()
+    assert answer("verify", folder)[2] == "fanin: error: 1 of 4 files is missing\n"
+    second.write_bytes(second.read_bytes()[:-1])
+    assert answer("verify", folder)[2] == "fanin: error: 1 of 4 files is missing and 1 is not what is drawn\n"
+    third.write_bytes(third.read_bytes()[:-4] + bytes(4))
+    fourth.unlink()
+    status, out, err = answer("verify", folder)
+
+    assert (status, err) == (1, "fanin: error: 2 of 4 files are missing and 2 are not what is drawn\n")
+    assert [line.partition(": ")[2] for line in out.splitlines()[:3]] == [
+        "is missing, but the index lists it", "is cut off: it must have 488 bytes (it has 487)",
+        "1 of 1 tensors differ"] or out
 
 
 def test_verify_with_other_rules_lists_some_tensors(minilm, tmp_path, answer):
@@ -442,9 +464,51 @@ def test_verify_with_other_rules_lists_some_tensors(minilm, tmp_path, answer):
 
 # -- errors -------------------------------------------------------------------------------------------------------
 
+
+def test_alone_it_prints_its_help(answer):
+    """`fanin` with nothing behind it says what there is, as `fanin --help` does; that is no error."""
+    alone = answer()
+
+    assert alone == answer("--help")
+    assert alone[0] == 0 and alone[2] == ""
+    assert {line.split()[0] for line in alone[1].splitlines() if line.startswith("    ") and line[4] != " "} >= {
+        "init", "spec", "verify", "audit", "list", "show", "devices", "completion"}
+
+
+def examples(answer):
+    """The command lines in the help of `fanin` and of each command, with their order kept."""
+    commands = re.findall(r"^    (\w+) ", answer("--help")[1], flags=re.MULTILINE)
+    helps = [answer(*command, "--help")[1].partition("examples:\n") for command in [(), *([name] for name in commands)]]
+    assert [usage for usage, _, lines in helps if not lines] == []
+    return [line.strip() for _, _, lines in helps for line in lines.splitlines() if re.match(r" {2}\S", line)]
+
+
+def test_the_examples_in_each_help_run(model, tmp_path, monkeypatch, answer):
+    """Every command's help has examples, and each of them does its work, where the files that it names are."""
+    monkeypatch.chdir(tmp_path)
+    table = model(**{f"layers.{layer}.{kind}": ([24, 24], "F32") for layer in range(5) for kind in ("weight", "bias")})
+    (tmp_path / "rules.toml").write_text("[[rule]]\nmatch = '*'\ninit = 'normal'")
+    for folder in ("llama/", "out/"):
+        assert answer("init", table, "--rules", "rules.toml", "-o", folder, "--max-shard-size", "10kB")[0] == 0
+    assert answer("init", table, "--rules", "transformer", "--seed", "7", "-o", "other.safetensors")[0] == 0
+    ran = []
+    for line in examples(answer):
+        command, _, rest = line.partition(" ")
+        if command == "fanin" and "|" not in line:  # others are a shell's: tests/test_completion.py
+            assert answer(*shlex.split(rest))[::2] == (0, ""), line
+            ran.append(line)
+
+    assert len(ran) >= 15
+
+
 USAGE = [
-    ((), "COMMAND"),
-    (("initt",), "initt"),
+    (("initt",), "did you mean 'init'?"),
+    (("verfy", "OUT"), "did you mean 'verify'?"),
+    (("--verison",), "did you mean '--version'?"),
+    (("nothing-like-it",), "must be one of init, "),
+    (("verify", "OUT", "--sed=3"), "did you mean '--seed'?"),
+    (("devices", "OUT"), "unknown argument"),
+    (("init", "SPEC", "--rules", "RULES", "-o", "OUT", "--layout", "troch"), "did you mean 'torch'?"),
     (("init",), "SPEC"),
     (("init", "SPEC", "-o", "OUT"), "--rules"),
     (("init", "SPEC", "--rules", "RULES"), "-o/--output"),
@@ -524,62 +588,39 @@ def test_errors_of_a_real_process_have_no_traceback(tmp_path):
     assert "--rules" in run("init", tmp_path / "none", "-o", tmp_path / "out", status=2)
 
 
-@pytest.fixture
-def broken_package(tmp_path):
-    """An installed package whose entry points can't be imported; what the environment must hold to find it."""
-    site = tmp_path / "site"
-    info = site / "broken-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[fanin.schemes]\nmissing = no_such_module:Scheme\nraises = raises:Scheme\n"
-                                           "ends = ends:Scheme\nlacks = lacks:Scheme\n")
-    (site / "raises.py").write_text("raise RuntimeError('two\\nlines')")
-    (site / "ends.py").write_text("raise SystemExit('the end')")
-    (site / "lacks.py").write_text("")
-    return {"PYTHONPATH": os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])}
-
-
-def test_a_package_that_cannot_be_imported_stops_no_command(model, rules, tmp_path, broken_package):
-    """Every command works beside it, look-ups of unknown names too; who asks for its names is told, in one line."""
-    spec = model(**SMALL)
-
-    listed = run("list", **broken_package)
-    assert listed == run("list")
-    assert run("show", "he_normal", **broken_package) == run("show", "he_normal")
-    assert "cpu" in run("devices", **broken_package)
-    assert run("spec", spec, **broken_package) == run("spec", spec)
-    run("init", spec, "--rules", rules, "-o", tmp_path / "out", **broken_package)
-    assert ": OK, 5 tensors" in run("verify", tmp_path / "out", **broken_package)
-    assert "did you mean 'he_normal'" in run("show", "he_norml", status=1, **broken_package)
-    for name, reason in (("missing", "no_such_module"), ("raises", "two lines"), ("ends", "the end"),
-                         ("lacks", "Scheme")):
-        error = run("show", name, status=1, **broken_package)
-        assert f"{name!r} = " in error and reason in error
-
-
-def test_a_warning_is_one_line(broken_package):
-    """A package that takes the name of a scheme of fanin's: the table comes as ever, the remark on standard error."""
-    site = Path(broken_package["PYTHONPATH"].split(os.pathsep)[0])
-    (site / "broken-1.0.dist-info" / "entry_points.txt").write_text("[fanin.schemes]\nnormal = taken:Mine\n")
-    (site / "taken.py").write_text("import fanin\n\n\nclass Mine(fanin.Initializer):\n    def plan(self, spec):\n"
-                                   "        return spec.draw(None)\n")
-
-    process = start("list", **broken_package)
-    out, err = process.communicate(timeout=120)
-
-    assert process.returncode == 0 and out == run("list")
-    assert re.fullmatch(r"fanin: warning: the entry point 'normal' = .*\n", err)
-
-
 @pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are POSIX's")
 def test_progress_is_shown_on_a_terminal_only(model, rules, tmp_path):
     """A bar with the amount done goes to standard error when that is a terminal; standard output stays what it was."""
     args = ("init", model(**SMALL), "--rules", rules, "-o", tmp_path / "out")
     silent = run(*args)
     (tmp_path / "out").unlink()
+
+    printed, shown = at_terminal(*args)
+
+    assert printed == silent
+    assert re.search(rb"(\d\.\d)/\1 kB", shown), shown
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are POSIX's")
+def test_progress_names_the_file_and_what_comes_before_its_bytes(model, rules, tmp_path):
+    """Until the first bytes the bar says that code is compiled; then it has the name of the file that it is at."""
+    folder = tmp_path / "out"
+    names = [rb"model-00001-of-00002.safetensors", rb"model-00002-of-00002.safetensors"]
+
+    for command in (("init", model(**SMALL), "--rules", rules, "-o", folder, "--max-shard-size", "200"),
+                    ("verify", folder)):
+        shown = at_terminal(*command, COLUMNS="100")[1]
+        places = [shown.find(part) for part in (b"compiling ", names[0] + b": compiling ", names[1] + b" ")]
+
+        assert -1 not in places and places == sorted(places), shown
+        assert names[1] + b": compiling" not in shown
+
+
+def at_terminal(*args, **environment):
+    """Run `fanin` with its standard error at a terminal: (standard output, what the terminal was sent)."""
     terminal, its_end = os.openpty()
     process = subprocess.Popen([sys.executable, "-m", "fanin", *map(str, args)], stdout=subprocess.PIPE, stderr=its_end,
-                               text=True, env={**os.environ, "TERM": "xterm"})
+                               text=True, env={**os.environ, "TERM": "xterm", **environment})
     os.close(its_end)
     shown = b""
     try:
@@ -588,10 +629,9 @@ def test_progress_is_shown_on_a_terminal_only(model, rules, tmp_path):
     except OSError:  # Linux's way to say that the other end is closed
         pass
     os.close(terminal)
-
-    assert process.communicate(timeout=60)[0] == silent
-    assert process.returncode == 0
-    assert re.search(rb"(\d\.\d)/\1 kB", shown), shown
+    printed = process.communicate(timeout=60)[0]
+    assert process.returncode == 0, shown
+    return printed, shown
 
 
 def test_a_closed_pipe_is_no_traceback():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import signal
 import sys
 import warnings
@@ -36,25 +38,41 @@ def print_table(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
         print(line.rstrip())  # columns are padded, the last one too
 
 
+class Progress:
+    """What a long command tells its user: the file that it is at, and how much is done."""
+
+    def __init__(self, check: Callable[[], None], show: Callable[..., object], first: str) -> None:
+        """`check` is called at each step; `show` takes what changes of rich's task; `first` comes before all bytes."""
+        self._check, self._show, self._first = check, show, first
+        self._file, self._done = "", 0
+
+    def begin(self, path: str) -> None:
+        """A file comes next."""
+        self._file = os.path.basename(path)
+        self._show(description=self._file if self._done else f"{self._file}: {self._first}")
+
+    def advance(self, done: int, total: int) -> None:
+        """`done` of `total` bytes lie behind us."""
+        self._check()
+        self._done = done
+        self._show(description=self._file, completed=done, total=total)
+
+
 @contextlib.contextmanager
-def progress_bar(check: Callable[[], None]) -> Iterator[Callable[[int, int], None]]:
-    """Gives a `progress(done, total)`: a bar on a terminal, silence elsewhere; `check` is called each time."""
+def progress_bar(check: Callable[[], None], first: str) -> Iterator[Progress]:
+    """Gives a `Progress`: a bar on a terminal, which says `first` before the first bytes; silence elsewhere."""
     if not sys.stderr.isatty():
-        yield lambda done, total: check()
+        yield Progress(check, lambda **changes: None, first)
         return
     from rich import progress
     from rich.console import Console
 
-    columns = (progress.BarColumn(), progress.DownloadColumn(), progress.TransferSpeedColumn(),
+    words = progress.TextColumn("{task.description}", markup=False)  # names are data
+    columns = (words, progress.BarColumn(20), progress.DownloadColumn(), progress.TransferSpeedColumn(),
                progress.TimeRemainingColumn())
     with progress.Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def update(done: int, total: int) -> None:
-            check()
-            bar.update(task, completed=done, total=total)
-
-        yield update
+        task = bar.add_task(first, total=None)
+        yield Progress(check, functools.partial(bar.update, task), first)
 
 
 @contextlib.contextmanager

@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING
 
 from .._errors import FaninValueError
 from .._terminal import progress_bar
+from .options import add_command
 
 if TYPE_CHECKING:
     from .options import Commands
 
+_EXAMPLES = (
+    ("fanin audit model.safetensors", "law and scale of each tensor"),
+    ("fanin audit model.safetensors --rules transformer", "compared with what rules ask"),
+    ("fanin audit model.safetensors --html audit.html", "also as a page with a picture"),
+)
+
 
 def add(commands: Commands) -> None:
     """Enter the command."""
-    command = commands.add_parser("audit", help="say which law each tensor of a checkpoint follows, and what is odd")
+    command = add_command(commands, "audit", "say which law each tensor of a checkpoint follows, and what is odd",
+                          _EXAMPLES)
     command.add_argument("path", metavar="PATH", help="a safetensors file, or a folder or an index of several")
     command.add_argument("--rules", metavar="FILE|NAME", help="also compare law and scale with what these ask; exit "
                          "status 1 where they differ")
@@ -31,8 +39,9 @@ def add(commands: Commands) -> None:
 def _run(args: argparse.Namespace) -> None:
     from .._audit import audit  # which no other command waits for
 
-    with progress_bar(args.check) as progress:
-        result = audit(args.path, args.rules, layout=args.layout, progress=progress)
+    with progress_bar(args.check, "reading") as progress:
+        progress.begin(args.path)
+        result = audit(args.path, args.rules, layout=args.layout, progress=progress.advance)
     if args.html is not None:
         result.to_html(args.html)
     if args.json:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .._backends import find_devices
 from .._terminal import print_table
+from .options import add_command
 
 if TYPE_CHECKING:
     from .options import Commands
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Enter the command."""
-    command = commands.add_parser("devices", help="list what can be drawn on, here")
+    command = add_command(commands, "devices", "list what can be drawn on, here", (
+        ("fanin devices", "the processor, GPUs, and what a GPU would still need"),
+    ))
     command.set_defaults(run=_run)
 
 

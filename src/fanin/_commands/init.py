@@ -18,15 +18,21 @@ from ..checkpoint._partition import parse_shard, parse_size
 from ..rules._content import content
 from ..rules._files import rule_sets
 from ..rules._warnings import emit
-from .options import argument, seed
+from .options import add_command, argument, seed
 
 if TYPE_CHECKING:
     from .options import Commands
 
+_EXAMPLES = (
+    ("fanin init model.json --rules transformer -o model.safetensors", "a table of names and shapes, built-in rules"),
+    ("fanin init llama/ --rules rules.toml --dry-run", "what each tensor of a Hugging Face folder would get"),
+    ("fanin init llama/ --rules rules.toml --seed 7 --shard 3/8 -o parts/", "the third of 8 files, each a machine's"),
+)
+
 
 def add(commands: Commands) -> None:
     """Enter the command."""
-    command = commands.add_parser("init", help="initialize a whole model into safetensors files")
+    command = add_command(commands, "init", "initialize a whole model into safetensors files", _EXAMPLES)
     command.add_argument("spec", metavar="SPEC", help="the model: a safetensors file or its header, a Hugging Face "
                          "folder, its index or config.json, an ONNX file, package.module:function or file.py:function "
                          'that makes a torch module, or a JSON table {name: {"shape": [...], "dtype": "F32"}}')
@@ -53,12 +59,12 @@ def add(commands: Commands) -> None:
                          "of one for a run of layers that are alike")
     command.add_argument("--warnings-as-errors", action="store_true", help="write nothing where there is a warning, "
                          "such as a rule that decides nothing")
-    command.set_defaults(run=_run, refuse=command.error)
+    command.set_defaults(run=_run, command=command)
 
 
 def _run(args: argparse.Namespace) -> None:
     if args.output is None and not args.dry_run:
-        args.refuse("the following arguments are required: -o/--output (or --dry-run)")
+        args.command.error("the following arguments are required: -o/--output (or --dry-run)")
     spec = read_spec(args.spec)
     options = {"seed": args.seed, "dtype": args.dtype, "layout": args.layout, "max_shard_size": args.max_shard_size,
                "shard": args.shard}
@@ -78,8 +84,9 @@ def _run(args: argparse.Namespace) -> None:
             print(lines.pop(), flush=True)
 
     try:
-        with progress_bar(args.check) as progress:
-            init(spec, args.output, args.rules, **options, overwrite=args.overwrite, progress=progress, report=report)
+        with progress_bar(args.check, "compiling") as progress:
+            init(spec, args.output, args.rules, **options, overwrite=args.overwrite, begin=progress.begin,
+                 progress=progress.advance, report=report)
     finally:
         for line in lines:
             print(line)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from .._errors import FaninError, FaninValueError, one_line
+from .._errors import FaninError, FaninValueError, close_matches, one_line
 from .._json import parse_json
 from .._seeding import check_seed
 
@@ -19,14 +19,38 @@ T = TypeVar("T")
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, with its errors in one line and without abbreviated options."""
+    """argparse's, with examples in its help, hints at what was meant, and errors in one line."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"allow_abbrev": False, **options})
+    def __init__(self, *, examples: Iterable[tuple[str, str]] = (), **options: Any) -> None:
+        """`examples` are pairs of a command line and what it does."""
+        lines = [f"  {command}\n      {does}" for command, does in examples]
+        super().__init__(**{"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter,
+                            "epilog": "\n".join(["examples:", *lines]) if lines else None, **options})
 
     def error(self, message: str) -> NoReturn:
         """End the process with status 2."""
         self.exit(2, f"{self.prog}: error: {one_line(' '.join(message.split()))} (see {self.prog} --help)\n")
+
+    def refuse(self, unknown: str) -> NoReturn:
+        """End the process, for an argument that the command does not have."""
+        self.error(f"unknown argument {unknown}{hint(unknown.partition('=')[0], self._option_string_actions)}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        # argparse's own hints, from Python 3.14 on, are one of these at most, and not in fanin's words
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(action, f"must be one of {', '.join(map(str, action.choices))} (got {value!r})"
+                                         + hint(value, action.choices))
+
+
+def add_command(commands: Commands, name: str, about: str, examples: Iterable[tuple[str, str]]) -> Parser:
+    """Enter a command, with a line that says what it does."""
+    return commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.", examples=examples)
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: what may have been meant, if anything looks like it."""
+    close = close_matches(name, known)
+    return f": did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def argument(parse: Callable[[str], T]) -> Callable[[str], T]:

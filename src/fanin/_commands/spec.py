@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING
 from ..checkpoint import read_spec, write_table
 from ..checkpoint._spec.tables import table_text
 from .init import print_notes
+from .options import add_command
 
 if TYPE_CHECKING:
     from .options import Commands
 
+_EXAMPLES = (
+    ("fanin spec llama/", "its names, shapes, dtypes and layers"),
+    ("fanin spec llama/ -o llama.json", "the same into a file, for machines without what reads the model"),
+)
+
 
 def add(commands: Commands) -> None:
     """Enter the command."""
-    command = commands.add_parser("spec", help="print a model as a JSON table, which init takes")
+    command = add_command(commands, "spec", "print a model as a JSON table, which init takes", _EXAMPLES)
     command.add_argument("spec", metavar="SPEC", help="the model, as for init")
     command.add_argument("-o", "--output", metavar="TABLE", help="the file to write, NAME.json, instead of standard "
                          "output")

@@ -9,17 +9,23 @@ from typing import TYPE_CHECKING
 from .._errors import FaninValueError
 from .._terminal import progress_bar
 from ..checkpoint import Report, verify
-from .options import argument, seed
+from .options import add_command, argument, seed
 
 if TYPE_CHECKING:
     from .options import Commands
 
 _AT_MOST = 10  # tensors that are listed for a file
 
+_EXAMPLES = (
+    ("fanin verify model.safetensors", "by the seed and the rules in its metadata"),
+    ("fanin verify out/", "all files of a folder's index"),
+    ("fanin verify other.safetensors --rules transformer --seed 7", "what another program says it has drawn"),
+)
+
 
 def add(commands: Commands) -> None:
     """Enter the command."""
-    command = commands.add_parser("verify", help="draw a checkpoint again and compare the bits")
+    command = add_command(commands, "verify", "draw a checkpoint again and compare the bits", _EXAMPLES)
     command.add_argument("path", metavar="PATH", help="a safetensors file, or a folder with an index of several")
     command.add_argument("--rules", metavar="FILE|NAME", help="the rules to compare with, instead of those in the "
                          "file's metadata; needed with --seed for a checkpoint from elsewhere")
@@ -29,18 +35,33 @@ def add(commands: Commands) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    with progress_bar(args.check) as progress:
-        reports = verify(args.path, args.rules, seed=args.seed, layout=args.layout, progress=progress)
+    with progress_bar(args.check, "compiling") as progress:
+        reports = verify(args.path, args.rules, seed=args.seed, layout=args.layout, begin=progress.begin,
+                         progress=progress.advance)
     for report in reports:
         print(f"{os.path.relpath(report.path)}: {_verdict(report)}")
         for difference in report.differences[:_AT_MOST]:
             print(f"  {difference}")
         if len(report.differences) > _AT_MOST:
             print(f"  and {len(report.differences) - _AT_MOST:,} more tensors")
-    wrong = sum(not report.ok for report in reports)
-    if wrong:
-        raise FaninValueError(f"{wrong} of {len(reports)} files are not what is drawn" if len(reports) > 1 else
-                              "the file is not what is drawn")
+    if not all(report.ok for report in reports):
+        raise FaninValueError(_summary(reports))
+
+
+def _summary(reports: list[Report]) -> str:
+    """What is wrong, in one sentence: a file that is missing is one thing, a file that holds something else another."""
+    missing = sum(report.missing for report in reports)
+    other = sum(not report.ok for report in reports) - missing
+    if len(reports) == 1 and not missing:
+        return "the file is not what is drawn"
+    counts = [(missing, "missing"), (other, "not what is drawn")]
+    (first, fault), *rest = [(count, fault) for count, fault in counts if count]
+    return " and ".join([f"{first} of {len(reports)} files {_is(first)} {fault}",
+                         *(f"{count} {_is(count)} {fault}" for count, fault in rest)])
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _verdict(report: Report) -> str:

@@ -18,6 +18,7 @@ _classes: dict[str, type[Any]] = {}  # by canonical name
 _spelled: dict[type[Any], str] = {}  # class -> the name it was registered under
 _pending: list[EntryPoint] | None = None  # entry points not loaded yet, once they were looked up
 _broken: dict[str, str] = {}  # canonical name of an entry point -> why there is no scheme of that name
+_unreadable: list[str] = []  # what is wrong with packages whose entry points can't even be listed
 
 
 def canonical(name: str) -> str:
@@ -81,18 +82,44 @@ def problem(name: str) -> str | None:
     return _broken.get(canonical(name))
 
 
+def problems() -> list[str]:
+    """What is wrong with installed packages that declare schemes, a sentence for each, which names the package."""
+    load_entry_points()
+    return [*_unreadable, *_broken.values()]
+
+
 def load_entry_points() -> None:
     """Import what installed packages declare in the entry-point group `fanin.schemes`: name = "module:Class"."""
     global _pending
     if _pending is None:
-        import importlib.metadata  # 10 ms that most imports of fanin need not pay
-
-        _pending = list(importlib.metadata.entry_points(group=ENTRY_POINTS))
+        _pending = _declared()
     while _pending:
         entry = _pending.pop()  # first: the package may look up names of fanin's while it is imported
         problem = _load(entry)
         if problem:
-            _broken[canonical(entry.name)] = f"the entry point {entry.name!r} = {entry.value!r} {problem}"
+            _broken[canonical(entry.name)] = f"{_titled(entry)} {problem}"
+
+
+def _declared() -> list[EntryPoint]:
+    """The entry points of all installed packages; one whose own can't be read hides those of no other."""
+    from importlib import metadata  # 10 ms that most imports of fanin need not pay
+
+    try:
+        return list(metadata.entry_points(group=ENTRY_POINTS))
+    except Exception:  # anything can stand in a file
+        found = []
+    for package in metadata.distributions():
+        try:
+            found += package.entry_points.select(group=ENTRY_POINTS)
+        except Exception as error:
+            _unreadable.append(f"the entry points of the package {package.name} {package.version} can't be read "
+                               f"({type(error).__name__}: {error}): repair or uninstall it")
+    return found
+
+
+def _titled(entry: EntryPoint) -> str:
+    package = f" of the package {entry.dist.name} {entry.dist.version}" if entry.dist else ""
+    return f"the entry point {entry.name!r} = {entry.value!r}{package}"
 
 
 def _load(entry: EntryPoint) -> str | None:
@@ -107,7 +134,7 @@ def _load(entry: EntryPoint) -> str | None:
         return None
     if canonical(entry.name) in _classes:
         problem = "takes the name of a scheme that exists, which keeps it: rename it"
-        warnings.warn(f"the entry point {entry.name!r} = {entry.value!r} {problem}", FaninWarning, stacklevel=4)
+        warnings.warn(f"{_titled(entry)} {problem}", FaninWarning, stacklevel=4)
         return problem
     add(entry.name, cls)
     return None

@@ -20,6 +20,8 @@ from .._worker import Worker
 from .compare import Tally
 from .contents import Contents, files_of, misfits, read_contents
 
+_MISSING = "is missing, but the index lists it"
+
 
 class Report(NamedTuple):
     """What was found in one file.
@@ -45,10 +47,16 @@ class Report(NamedTuple):
         """Whether the file holds what is drawn."""
         return self.problem is None and not self.differences
 
+    @property
+    def missing(self) -> bool:
+        """Whether the index lists the file and it isn't there."""
+        return self.problem == _MISSING
+
 
 def verify(path: str | os.PathLike[str], rules: Any = None, *, seed: int | None = None,
            layout: Literal["torch", "jax"] | None = None,
-           progress: Callable[[int, int], object] | None = None) -> list[Report]:
+           progress: Callable[[int, int], object] | None = None, begin: Callable[[str], object] | None = None
+           ) -> list[Report]:
     """Draw a checkpoint's tensors again and compare them with its files, bit by bit, in constant memory.
 
     Args:
@@ -56,6 +64,7 @@ def verify(path: str | os.PathLike[str], rules: Any = None, *, seed: int | None 
         rules, seed, layout: as they were given to `init`. By default what the files' metadata say; a checkpoint from
             elsewhere needs `rules` and `seed`.
         progress: called with the bytes compared so far, and those of all files.
+        begin: called with the path of each file that is to be compared, before anything is drawn for it.
 
     Returns:
         A `Report` for each file, in the order of their names.
@@ -93,6 +102,8 @@ def verify(path: str | os.PathLike[str], rules: Any = None, *, seed: int | None 
             raise type(error)(f"{path}: {error}") from None
         count = _counter(comparable, progress)
         for file in comparable:
+            if begin is not None:
+                begin(file.path)
             reports[file.path] = _compare(file, [rows[tensor.name] for tensor in file.tensors], seed, count)
     return [reports[file] for file in paths]
 
@@ -109,7 +120,7 @@ def _read_all(paths: Iterable[str], is_listed: bool) -> tuple[list[Contents], di
             if not is_listed:
                 raise
             missing = isinstance(error, FileNotFoundError)
-            problems[path] = "is missing, but the index lists it" if missing else error.strerror or str(error)
+            problems[path] = _MISSING if missing else error.strerror or str(error)
     return contents, problems
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..._checks import flag
 from ...rules._warnings import emit
 from .._job import make_job
-from .run import Written, write_job
+from .run import Watch, Written, ignore, write_job
 
 if TYPE_CHECKING:
     from ..._types import DType
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def init(spec: Any, output: str | os.PathLike[str], rules: Any, *, seed: int = 0, dtype: DType | None = None,
          layout: Literal["torch", "jax"] = "torch", max_shard_size: int | str | None = None,
          shard: tuple[int, int] | str | None = None, overwrite: bool = False,
-         progress: Callable[[int, int], object] | None = None, report: Callable[[Written], object] | None = None
-         ) -> list[Written]:
+         progress: Callable[[int, int], object] | None = None, begin: Callable[[str], object] | None = None,
+         report: Callable[[Written], object] | None = None) -> list[Written]:
     """Write a model's initial weights into safetensors files, in constant memory.
 
     A tensor holds what `scheme(shape, dtype=..., seed=seed, name=<its name>)` draws, whatever else is written.
@@ -40,6 +40,7 @@ def init(spec: Any, output: str | os.PathLike[str], rules: Any, *, seed: int = 0
         overwrite: whether files that are there with other contents are replaced; otherwise they are an error. A file
             that the model is read from never is.
         progress: called with the bytes written so far, and those to be written in all.
+        begin: called with the path of each file that is to be written, before anything is drawn for it.
         report: called with the `Written` of each file as soon as it stands in its place.
 
     Returns:
@@ -70,4 +71,5 @@ def init(spec: Any, output: str | os.PathLike[str], rules: Any, *, seed: int = 0
     overwrite = flag("overwrite", overwrite)
     job = make_job(spec, rules, seed=seed, dtype=dtype, layout=layout, max_shard_size=max_shard_size, shard=shard)
     emit(job.warnings)
-    return write_job(job, os.fspath(output), overwrite, progress, report)
+    watch = Watch(begin or ignore, progress or ignore, report or ignore)
+    return write_job(job, os.fspath(output), overwrite, watch)

@@ -15,8 +15,6 @@ from .folder import check_neighbours, check_space, check_suffix, check_target, i
 from .staging import remove_leftovers, sync_folder
 from .writer import File, holds, is_written, lay_out, write, write_text
 
-Progress = Callable[[int, int], object]  # of bytes: those written so far, those to be written in all
-
 
 class Written(NamedTuple):
     """A file that stands in its place.
@@ -35,18 +33,32 @@ class Written(NamedTuple):
     there: bool
 
 
-Report = Callable[[Written], object]
+def ignore(*_: object) -> None:
+    """What is told to nobody."""
 
 
-def write_job(job: Job, output: str, overwrite: bool = False, progress: Progress | None = None,
-              report: Report | None = None) -> list[Written]:
+class Watch(NamedTuple):
+    """Who is told what happens.
+
+    Attributes:
+        begin: of each file that is to be written, its path, before anything is drawn for it.
+        progress: the bytes written so far, and those to be written in all.
+        report: of each file, as soon as it stands in its place.
+    """
+
+    begin: Callable[[str], object]
+    progress: Callable[[int, int], object]
+    report: Callable[[Written], object]
+
+
+def write_job(job: Job, output: str, overwrite: bool, watch: Watch) -> list[Written]:
     """Write the job's file `output`, or its own of Hugging Face's files and their index into the folder `output`.
 
     Files that are there already, whole and the same, are left as they are; others are replaced if `overwrite`, and
-    refused before anything is written if not. `report` is called with each file as soon as it stands in its place.
+    refused before anything is written if not.
     """
     if job.parts is not None:
-        return _write_parts(job, check_target(output, folder=True), overwrite, progress, report)
+        return _write_parts(job, check_target(output, folder=True), overwrite, watch)
     if is_folder(output, for_loaders=bool(job.spec.companions)):
         path = os.path.join(check_target(output, folder=True), SINGLE)
     else:
@@ -57,13 +69,12 @@ def write_job(job: Job, output: str, overwrite: bool = False, progress: Progress
     copies = _copies(job, folder) if is_model_file(name) else {}
     _check_existing(job, files, {}, copies, overwrite)
     with _present(folder):
-        written = _write_files(files, folder, lambda other: other == name, job.seed, overwrite, progress, report)
+        written = _write_files(files, folder, lambda other: other == name, job.seed, overwrite, watch)
         _write_texts(copies)
     return written
 
 
-def _write_parts(job: Job, folder: str, overwrite: bool, progress: Progress | None, report: Report | None
-                 ) -> list[Written]:
+def _write_parts(job: Job, folder: str, overwrite: bool, watch: Watch) -> list[Written]:
     parts = job.parts or {}
 
     def file(name: str) -> File | None:
@@ -81,7 +92,7 @@ def _write_parts(job: Job, folder: str, overwrite: bool, progress: Progress | No
     with _present(folder):
         replaced = any(os.path.exists(each.path) and not is_written(each) for each in files)
         remove_stale_index(index, text, replaced)
-        written = _write_files(files, folder, is_ours, job.seed, overwrite, progress, report)
+        written = _write_files(files, folder, is_ours, job.seed, overwrite, watch)
         check_neighbours(folder, job.own, file)  # again: nothing may have come since that the index would mix in
         _write_texts(copies | {index: text})
     return written
@@ -125,7 +136,7 @@ def _present(folder: str) -> Iterator[None]:
 
 
 def _write_files(files: list[File], folder: str, is_ours: Callable[[str], bool], seed: int, overwrite: bool,
-                 progress: Progress | None, report: Report | None) -> list[Written]:
+                 watch: Watch) -> list[Written]:
     remove_leftovers(folder, is_ours)
     there = [is_written(file) for file in files]
     done, total = 0, sum(file.nbytes for file, is_there in zip(files, there, strict=True) if not is_there)
@@ -134,14 +145,13 @@ def _write_files(files: list[File], folder: str, is_ours: Callable[[str], bool],
     def count(nbytes: int) -> None:
         nonlocal done
         done += nbytes
-        if progress is not None:
-            progress(done, total)
+        watch.progress(done, total)
 
     written = []
     for file, is_there in zip(files, there, strict=True):
         if not is_there:
+            watch.begin(file.path)
             write(file, seed, count, overwrite)
         written.append(Written(file.path, *measure([row.parameter for row in file.rows]), is_there))
-        if report is not None:
-            report(written[-1])
+        watch.report(written[-1])
     return written
