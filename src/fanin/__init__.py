@@ -15,11 +15,14 @@ from ._errors import FaninRuntimeError as FaninRuntimeError
 from ._errors import FaninTypeError as FaninTypeError
 from ._errors import FaninValueError as FaninValueError
 from ._errors import FaninWarning as FaninWarning
+from ._initializers import S4D as S4D
 from ._initializers import Blocks as Blocks
 from ._initializers import Constant as Constant
 from ._initializers import DeltaOrthogonal as DeltaOrthogonal
 from ._initializers import Dirac as Dirac
 from ._initializers import Eye as Eye
+from ._initializers import HippoLegsA as HippoLegsA
+from ._initializers import HippoLegsB as HippoLegsB
 from ._initializers import Initializer as Initializer
 from ._initializers import LogOfUniform as LogOfUniform
 from ._initializers import LogUniform as LogUniform
@@ -28,6 +31,7 @@ from ._initializers import MambaDtBias as MambaDtBias
 from ._initializers import Normal as Normal
 from ._initializers import Orthogonal as Orthogonal
 from ._initializers import Registry as Registry
+from ._initializers import Sinusoidal as Sinusoidal
 from ._initializers import Sparse as Sparse
 from ._initializers import TruncatedNormal as TruncatedNormal
 from ._initializers import Uniform as Uniform

@@ -29,7 +29,9 @@ PAPERS = {
     "delta_orthogonal": "Xiao et al. 2018, arXiv 1806.05393", "dirac": "Zagoruyko, Komodakis 2017, arXiv 1706.00388",
     "sparse": "Martens, ICML 2010", "uniform_unit_scaling": "Sussillo, Abbott 2014, arXiv 1412.6558",
     "mamba2": "Dao, Gu 2024, arXiv 2405.21060", "mamba": "Gu, Dao 2023, arXiv 2312.00752",
-    "log_uniform": "Gu et al. 2021, arXiv 2111.00396",
+    "log_uniform": "Gu et al. 2021, arXiv 2111.00396", "hippo": "Gu et al. 2020, arXiv 2008.07669",
+    "s4d": "Gu et al. 2022, arXiv 2206.11893", "sinusoidal": "Vaswani et al. 2017, arXiv 1706.03762",
+    "whisper_sinusoids": "Radford et al. 2022, arXiv 2212.04356",
 }
 # what the variance is divided by, and the factor that is left of it
 _FANS = {"fan_in": ("fan_in", 1), "fan_out": ("fan_out", 1), "fan_avg": ("(fan_in + fan_out)", 2),
@@ -161,5 +163,8 @@ _FORMULAS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "DeltaOrthogonal": lambda own: f"{own['gain']:g}·Q at the kernel's centre, 0 elsewhere, Q orthonormal",
     "Dirac": lambda own: "the identity at the kernel's centre, 0 elsewhere",
     "Sparse": lambda own: f"in each column {own['sparsity']:g} of the rows 0, the others N(0, {_square(own['std'])})",
+    "S4D": lambda own: f"{own['part']} of S4D-{own['variant'].capitalize()}'s diagonal A along one axis",
+    "Sinusoidal": lambda own: f"sines and cosines of position/t, t from 1 to {own['max_timescale']:g}"
+                              f"{', in two halves' if own['halves'] else ', in turn'}",
     "Eye": lambda own: f"{own['gain']:g} on the diagonal, 0 elsewhere",
 }

@@ -76,8 +76,11 @@ def test_no_inexact_instruction_and_no_call(builds, case):
 
 @EACH_CASE
 def test_no_double_precision_in_single(builds, case):
-    """float64 has a 64th of float32's rate on most GPUs: it is there only where the storage type asks for it."""
+    """float64 has a 64th of float32's rate on most GPUs: it is there only where the storage type asks for it, and in
+    tables, whose angles need it."""
     plan = CASES[case][0].plan
+    if plan.sampler.takes == "place":
+        return
     for architecture, ptx in kernels(builds[case]):
         doubles = re.findall(r"[.\w]*\.f64", ptx.partition("{")[2])
         assert plan.storage.itemsize == 8 or not doubles, architecture

@@ -11,6 +11,7 @@ import pytest
 
 import fanin
 from fanin import (
+    S4D,
     Blocks,
     Constant,
     DeltaOrthogonal,
@@ -18,6 +19,8 @@ from fanin import (
     Eye,
     FaninError,
     FaninTypeError,
+    HippoLegsA,
+    HippoLegsB,
     Initializer,
     LogOfUniform,
     LogUniform,
@@ -26,6 +29,7 @@ from fanin import (
     Normal,
     Orthogonal,
     Registry,
+    Sinusoidal,
     Sparse,
     Stream,
     TruncatedNormal,
@@ -46,9 +50,11 @@ NEEDS = {
 }
 RANKS = {Constant: (0, 9), Uniform: (0, 9), Normal: (0, 9), TruncatedNormal: (0, 9), VarianceScaling: (2, 9),
          Orthogonal: (2, 9), DeltaOrthogonal: (3, 9), Dirac: (3, 9), Sparse: (1, 9), Eye: (2, 2),
-         Blocks: (1, 9), LogUniform: (0, 9), LogOfUniform: (0, 9), MambaALog: (1, 9), MambaDtBias: (0, 9)}
+         Blocks: (1, 9), LogUniform: (0, 9), LogOfUniform: (0, 9), MambaALog: (1, 9), MambaDtBias: (0, 9),
+         HippoLegsA: (2, 9), HippoLegsB: (1, 9), S4D: (1, 9), Sinusoidal: (2, 9)}
 ANY_DTYPE = (Constant, Eye, Dirac)
-REAL = (LogUniform, LogOfUniform, MambaDtBias)
+TABLES = (MambaALog, HippoLegsA, HippoLegsB, S4D, Sinusoidal)  # without randomness
+REAL = (LogUniform, LogOfUniform, MambaDtBias, HippoLegsA, HippoLegsB, S4D, Sinusoidal)
 FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
 
 each_name = pytest.mark.parametrize("name", NAMES)
@@ -63,8 +69,9 @@ def ranks(scheme):
 
 
 def shape_of(scheme, *dims):
-    """As many of `dims` as the scheme allows."""
-    return dims[:ranks(scheme)[1]]
+    """As many of `dims` as the scheme allows; square where it must be."""
+    dims = dims[:ranks(scheme)[1]]
+    return (*dims[:-1], dims[-2]) if isinstance(scheme, HippoLegsA) else dims
 
 
 def drawn(preset, *dims, **keywords):
@@ -73,7 +80,7 @@ def drawn(preset, *dims, **keywords):
 
 
 def is_constant(scheme):
-    return isinstance(scheme, (*ANY_DTYPE, MambaALog)) or getattr(scheme, "std", None) == 0
+    return isinstance(scheme, (*ANY_DTYPE, *TABLES)) or getattr(scheme, "std", None) == 0
 
 
 def same(a, b, scheme=None):
@@ -117,8 +124,8 @@ def test_ranks(name):
     for shape in [(), 5, (5,), [2, 3], (np.int64(2), 3, 2), np.array([2, 3, 2, 1])]:
         dims = (shape,) if isinstance(shape, int) else tuple(int(dim) for dim in shape)
         low, high = ranks(scheme)
-        broadcasts = name != "array" or dims[-1:] == (3,)
-        if low <= len(dims) <= high and broadcasts:
+        fits = dims[-1:] == {"array": (3,), "hippo_legs_a": dims[-2:-1]}.get(name, dims[-1:])
+        if low <= len(dims) <= high and fits:
             w = scheme(shape, seed=0)
             assert type(w) is np.ndarray and w.shape == dims
         else:

@@ -1,4 +1,4 @@
-"""LogUniform, LogOfUniform and what state-space layers start from: their laws, bounds and edges."""
+"""LogUniform, LogOfUniform and what state-space layers start from: their laws, bounds, matrices and edges."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fanin import FaninError, LogOfUniform, LogUniform, MambaALog, MambaDtBias
+from fanin import S4D, FaninError, HippoLegsA, HippoLegsB, LogOfUniform, LogUniform, MambaALog, MambaDtBias, Registry
 
 N = 1 << 17
 
@@ -70,6 +70,62 @@ def test_mambas_a():
     assert MambaALog()((4, 0)).shape == (4, 0)
 
 
+def test_hippo_as_published():
+    """A and B of HiPPO-LegS, element by element as S4's equation 2 has them; each channel has the same."""
+    n, k = np.indices((9, 9))
+    published = np.where(n > k, -np.sqrt((2 * n + 1) * (2 * k + 1)), np.where(n == k, -(n + 1.0), 0.0))
+
+    assert (HippoLegsA()((9, 9), "float64") == published).all()
+    assert (HippoLegsA()((2, 9, 9)) == published.astype(np.float32)).all()
+    assert (HippoLegsB()(9, "float64") == np.sqrt(2 * np.arange(9) + 1)).all()
+    assert (HippoLegsB(axis=0)((9, 1))[:, 0] == HippoLegsB()(9)).all()
+
+
+def test_hippo_projects_onto_legendre_polynomials():
+    """The state of c' = (Ac + Bu)/t for u = t is its projection: u(x) = 1/2 P0 + 1/(2√3)·√3 P1 on [0, 1], no others."""
+    a, b = HippoLegsA()((6, 6), "float64"), HippoLegsB()(6, "float64")
+    # u(t) = t has c(t) = t·c(1), so that c(1) = A c(1) + B
+    projection = np.linalg.solve(np.eye(6) - a, b)
+
+    assert projection == pytest.approx([1 / 2, 1 / (2 * math.sqrt(3)), 0, 0, 0, 0], abs=1e-12)
+
+
+def test_s4d():
+    """Lin, Inv and Real as the paper has them, N twice the states that are kept; their logarithms are Mamba's A."""
+    n, states = np.arange(8), 16
+    imaginary = {"lin": np.pi * n, "inv": states / np.pi * (states / (2 * n + 1) - 1), "real": 0 * n}
+    real = {"lin": -0.5 + 0 * n, "inv": -0.5 + 0 * n, "real": -(n + 1.0)}
+
+    for variant in imaginary:
+        assert S4D(variant, "imag")((3, 8), "float64") == pytest.approx(np.tile(imaginary[variant], (3, 1)), rel=1e-15)
+        assert (real[variant] == S4D(variant, "real", axis=0)((8, 2), "float64").T).all()
+        assert S4D(variant, "log")(8, "float64") == pytest.approx(np.log(-real[variant]), rel=1e-15)
+    assert (S4D("real", "log")((2, 8)) == MambaALog()((2, 8))).all()
+
+
+def test_s4d_approximates_hippo():
+    """S4D-Inv's frequencies follow those of HiPPO-LegS' normal part over three powers of ten, within a third."""
+    states = 64
+    a = HippoLegsA()((states, states), "float64")
+    p = np.sqrt(np.arange(states) + 0.5)
+    frequencies = np.sort(np.linalg.eigvals(a + np.outer(p, p)).imag)[::-1][:states // 2]
+
+    assert frequencies[0] > 1000 * frequencies[-1]
+    assert np.abs(np.log(S4D("inv")(states // 2, "float64") / frequencies)).max() < 1 / 3
+
+
+def test_s4d_time_steps():
+    """The preset of their logarithms draws between log 0.001 and log 0.1."""
+    steps = np.exp(Registry.get("s4d_log_dt")(N, "float64", seed=3, name="log_dt"))
+    assert stats.kstest(steps, stats.loguniform(0.001, 0.1).cdf).pvalue > 1e-4
+
+
+def test_a_span_of_more_than_the_range():
+    """The quotient of the bounds may overflow where their logarithms don't."""
+    x = LogUniform(1e-200, 1e200)(N, "float64", seed=4)
+    assert stats.kstest(np.log10(x), stats.uniform(-200, 400).cdf).pvalue > 1e-4
+
+
 @pytest.mark.parametrize(("scheme", "value"), [
     (LogUniform(0.5, 0.5), 0.5), (LogOfUniform(2.0, 2.0), math.log(2)),
     (MambaDtBias(0.01, 0.01), math.log(math.expm1(0.01))), (MambaDtBias(1e-6, 1e-5, 1e-3), math.log(math.expm1(1e-3))),
@@ -90,6 +146,14 @@ def test_equal_bounds_give_the_constant(scheme, value):
     (lambda: MambaALog(2)((3, 4)), "`axis` must be between -2 and 1"),
     (lambda: MambaALog()(()), "`axis` must be between"),
     (lambda: LogUniform()(3, "int32"), "`dtype` must be a floating-point"),
+    (lambda: HippoLegsA()((3, 4)), r"`shape` must end in two equal dimensions for HippoLegsA \(got \(3, 4\)\)"),
+    (lambda: HippoLegsA()(3), "`shape` must end in two equal dimensions"),
+    (lambda: HippoLegsA()((3, 3), "complex64"), "`dtype` must be real for HippoLegsA"),
+    (lambda: HippoLegsA().describe((40_000, 40_000), "float16"), "`shape`: values must stay within the range"),
+    (lambda: HippoLegsB()(()), "`axis` must be between"),
+    (lambda: S4D("linear"), r"`variant` must be one of .lin., .inv., .real. \(got .linear.\)"),
+    (lambda: S4D(part="imaginary"), "`part` must be one of"),
+    (lambda: S4D()(3, "complex64"), "`dtype` must be real for S4D"),
 ])
 def test_refused(make, message):
     """What is no such law is an error that names the parameter."""

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from transformers.models.pegasus.modeling_pegasus import PegasusSinusoidalPositionalEmbedding
+from transformers.models.whisper.modeling_whisper import sinusoids
 
-from fanin import Constant, Dirac, Eye, FaninError
+from fanin import Constant, Dirac, Eye, FaninError, Registry, Sinusoidal
 
 
 @pytest.mark.parametrize(("shape", "groups"), [
@@ -56,3 +58,15 @@ def test_a_constant_refuses_tensors_without_plain_values(tensor):
     with pytest.raises(TypeError, match="`value`") as error:
         Constant(tensor)
     assert isinstance(error.value, FaninError) and "\n" not in str(error.value)
+
+
+def test_sinusoids_are_transformers():
+    """Whisper's table within what float32 loses at that position (an angle of p·2^-22, and 2^-23), Pegasus' within an
+    ulp: it is made in float64."""
+    mine = Registry.get("whisper_sinusoids")((1500, 384))
+    lost = torch.arange(1500)[:, None] * 2.0**-22 + 2.0**-23
+    assert (abs(sinusoids(1500, 384) - torch.from_numpy(mine)) <= lost).all()
+
+    pegasus = PegasusSinusoidalPositionalEmbedding(512, 64)
+    pegasus.weight = torch.nn.Parameter(pegasus.create_weight())
+    assert abs(pegasus.weight.numpy(force=True) - Sinusoidal(halves=True)((512, 64))).max() <= 2.0**-23

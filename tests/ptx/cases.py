@@ -9,7 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import fanin
-from fanin import Constant, Dirac, Eye, Initializer, Normal, Sparse, TruncatedNormal, Uniform
+from fanin import (
+    Constant,
+    Dirac,
+    Eye,
+    HippoLegsA,
+    Initializer,
+    Normal,
+    Sinusoidal,
+    Sparse,
+    TruncatedNormal,
+    Uniform,
+)
 from fanin._kernels.samplers import word
 from fanin._plans.plan import SamplerPlan
 from fanin._seeding import Key
@@ -68,6 +79,12 @@ MASKED: dict[str, tuple[Any, tuple, tuple, tuple, tuple]] = {
               (2**17, 2**17, 3), (120_000, 120_000 - 2**16, 1)),
     "sparse": (Sparse(0.4), HALF_OR_FULL + COMPLEX, (307, 311), (2**18, 2**18), (200_000, 200_000)),
 }
+# The same for tables, which have no mask: each element is made of its place.
+TABLES: dict[str, tuple[Any, tuple, tuple, tuple, tuple]] = {
+    "sinusoid_interleaved": (Sinusoidal(), HALF_OR_FULL, (307, 311), (2**18, 2**18), (200_000, 200_000)),
+    "sinusoid_halves": (Sinusoidal(halves=True), HALF_OR_FULL, (307, 311), (2**18, 2**18), (200_000, 131_072)),
+    "hippo_legs": (HippoLegsA(), HALF_OR_FULL, (307, 307), (32_000, 32_000), (30_000, 30_000)),
+}
 
 
 def _cases():
@@ -79,7 +96,7 @@ def _cases():
             found[f"{label}-{dtype}"] = _windows(plan, FAR + 5, plan)
     words = SamplerPlan((2**37,), np.dtype(np.uint32), word, ())
     found["word-uint32"] = _windows(words, FAR + 5, words)
-    for label, (scheme, dtypes, small, large, place) in MASKED.items():
+    for label, (scheme, dtypes, small, large, place) in {**MASKED, **TABLES}.items():
         for dtype in dtypes:
             start = int(np.ravel_multi_index(place, large)) - 1001
             found[f"{label}-{dtype}"] = _windows(scheme.describe(small, dtype), start, scheme.describe(large, dtype))

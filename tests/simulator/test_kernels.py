@@ -23,6 +23,7 @@ from fanin import (
     Initializer,
     Normal,
     Orthogonal,
+    Sinusoidal,
     Sparse,
     Stream,
     TruncatedNormal,
@@ -47,6 +48,7 @@ DRAWS = [(Normal(), "float32"), (Uniform(-1, 1), "float64"), (Normal(), "complex
          (Uniform(), "float16"), (TruncatedNormal(), "bfloat16"), (Constant(1.5), "bfloat16"), (Constant(-7), "int8"),
          (Constant(True), "bool"), (Constant(1 - 2j), "complex128")]
 MASKED = [(Sparse(0.4), "float32"), (Eye(2.5), "complex64"), (Eye(1), "uint8"), (Eye(), "float16")]
+TABLES = [(Sinusoidal(), "float32"), (Sinusoidal(halves=True, endpoint=True), "float64"), (Sinusoidal(), "bfloat16")]
 
 
 def of(draws):
@@ -81,7 +83,7 @@ def test_edge_shapes(scheme, dtype, shape):
     assert_same_bits(scheme(shape, dtype, "cuda", **KEY), scheme(shape, dtype, "reference", **KEY))
 
 
-@of(MASKED)
+@of([*MASKED, *TABLES])
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (1, 1), (5, 3), (2, 7)], ids=str)
 def test_edge_shapes_of_masked_draws(scheme, dtype, shape):
     """Matrices with no rows, no columns, one element, and odd sizes."""
@@ -99,7 +101,7 @@ INDICES = [slice(1, None), slice(3, 3), slice(None, None, -1), (slice(None), sli
            (4, slice(1, None, 2)), (slice(None, None, 3), slice(None, None, -2)), (2, 5), (Ellipsis, slice(5, 6))]
 
 
-@of([*DRAWS[:7], MASKED[0], MASKED[1]])
+@of([*DRAWS[:7], MASKED[0], MASKED[1], *TABLES])
 @pytest.mark.parametrize("index", INDICES, ids=str)
 def test_shards(scheme, dtype, index):
     """shard(shape, index) == whole[index]: offsets, steps, single elements, nothing."""
@@ -107,7 +109,8 @@ def test_shards(scheme, dtype, index):
     assert_same_bits(scheme.shard((7, 9), index, dtype, "cuda", **KEY), np.asarray(whole[index]))
 
 
-@of([(Normal(), "float32"), (Normal(), "complex64"), (Uniform(), "float64"), (Sparse(0.5, axis=1), "float32")])
+@of([(Normal(), "float32"), (Normal(), "complex64"), (Uniform(), "float64"), (Sparse(0.5, axis=1), "float32"),
+     TABLES[0]])
 def test_far_shards(scheme, dtype):
     """Numbers beyond 2**33 and blocks beyond 2**32 of a tensor of 2**60 elements."""
     shape, index = (2**30, 5, 2**28 - 3), (slice(2**29 + 1, None, -(2**28)), 3, slice(2**27, 2**27 + 9, 2))
@@ -127,7 +130,7 @@ LAYOUTS = {
 }
 
 
-@of([*DRAWS[:6], MASKED[0]])
+@of([*DRAWS[:6], MASKED[0], *TABLES])
 @pytest.mark.parametrize("lay", LAYOUTS)
 def test_strided_arrays(scheme, dtype, lay):
     """Into any strides: the same bits, the same object returned, what lies between left alone."""

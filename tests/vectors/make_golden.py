@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-from fanin import STREAM_VERSION, Constant, Registry, Sparse, TruncatedNormal, Uniform
+from fanin import S4D, STREAM_VERSION, Constant, Registry, Sparse, TruncatedNormal, Uniform
 
 FILE = Path(__file__).with_name("golden.json")
 SEED, NAME = 20260717, "golden"
@@ -22,9 +22,11 @@ ORTHOGONAL = {"orthogonal", "delta_orthogonal"}  # not element-wise: they promis
 REQUIRED = {"sparse": {"sparsity": 0.4}, "array": {"value": [[1], [0]] + [[1]] * 5}, "constant": {"value": 1},
             "blocks": {"inits": ["normal", "ones", {"name": "sparse", "sparsity": 0.4}], "axis": 1,
                        "sizes": [13, 3, -1]}}
-REAL_ONLY = {"log_uniform", "log_of_uniform", "mamba2_a_log", "mamba_dt_bias"}
+REAL_ONLY = {"log_uniform", "log_of_uniform", "mamba2_a_log", "mamba_dt_bias", "hippo_legs_a", "hippo_legs_b", "s4d",
+             "sinusoidal", "whisper_sinusoids"}
 ALSO_WHOLE = {"zeros", "ones", "constant", "array", "eye", "dirac"}
 MATRIX, CONVOLUTION = (7, 33), (5, 3, 3, 3)
+SHAPES = {"dirac": CONVOLUTION, "hippo_legs_a": (3, 7, 7)}  # others draw a matrix
 
 # The truncated normal has a sampler for each kind of interval: presets only reach the central one.
 EXTRA = {
@@ -38,6 +40,8 @@ EXTRA = {
     "disk off centre": (Uniform(1.0, 4.0), ("complex64", "complex128")),
     "complex cut": (TruncatedNormal(1.0, 0.5, -0.7, 0.7), ("complex64", "complex128")),
     "sparse columns": (Sparse(0.7, std=1.0, axis=-1), ("float32",)),
+    "s4d inv": (S4D("inv"), FLOATING),
+    "s4d log": (S4D("real", "log"), FLOATING),
     "complex constant": (Constant(0.5 - 2j), ("complex64", "complex128")),
 }
 
@@ -49,7 +53,7 @@ def cases():
         if preset not in ORTHOGONAL:
             scheme = Registry.get(preset, **REQUIRED.get(preset, {}))
             dtypes = FLOATING if preset in REAL_ONLY else DTYPES + (("int32", "bool") if preset in ALSO_WHOLE else ())
-            shapes = [MATRIX] if preset != "dirac" else [CONVOLUTION]
+            shapes = [SHAPES.get(preset, MATRIX)]
             if preset in ("he_normal", "glorot_uniform"):
                 shapes.append(CONVOLUTION)
             for shape in shapes:

@@ -26,11 +26,11 @@ def block_of(sampler: Any, mask: Callable[..., Any] | None, storage: np.dtype[An
 
 @functools.cache
 def number_of(sampler: Any, mask: Callable[..., Any] | None, storage: np.dtype[Any]) -> Callable[..., Any] | None:
-    """number(x, params) -> the number of the word x, as it is stored; None where a number takes more than its word.
+    """number(x, params) -> the number of the word x, as it is stored; None where it takes more, or none.
 
     None for bfloat16 too: LLVM makes that loop half as wide as the processor, and blocks are a fifth faster.
     """
-    if mask is not None or sampler.takes == "pair" or storage.name == "bfloat16":
+    if mask is not None or sampler.takes in ("pair", "place") or storage.name == "bfloat16":
         return None
     return make_number(_typed(sampler, storage), is_wide(storage), _finish(storage))
 

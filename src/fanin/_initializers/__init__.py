@@ -6,6 +6,9 @@ from .blocks import Blocks as Blocks
 from .constant import Constant as Constant
 from .dirac import Dirac as Dirac
 from .eye import Eye as Eye
+from .hippo import S4D as S4D
+from .hippo import HippoLegsA as HippoLegsA
+from .hippo import HippoLegsB as HippoLegsB
 from .logarithmic import LogOfUniform as LogOfUniform
 from .logarithmic import LogUniform as LogUniform
 from .normal import Normal as Normal
@@ -13,6 +16,7 @@ from .normal import TruncatedNormal as TruncatedNormal
 from .orthogonal import DeltaOrthogonal as DeltaOrthogonal
 from .orthogonal import Orthogonal as Orthogonal
 from .registry import Registry as Registry
+from .sinusoidal import Sinusoidal as Sinusoidal
 from .sparse import Sparse as Sparse
 from .state_space import MambaALog as MambaALog
 from .state_space import MambaDtBias as MambaDtBias
@@ -23,7 +27,8 @@ _BUILT_IN: dict[str, type[Initializer]] = {
     "constant": Constant, "uniform": Uniform, "normal": Normal, "truncated_normal": TruncatedNormal,
     "variance_scaling": VarianceScaling, "orthogonal": Orthogonal, "delta_orthogonal": DeltaOrthogonal, "dirac": Dirac,
     "sparse": Sparse, "eye": Eye, "blocks": Blocks, "log_uniform": LogUniform, "log_of_uniform": LogOfUniform,
-    "mamba_a_log": MambaALog, "mamba_dt_bias": MambaDtBias,
+    "mamba_a_log": MambaALog, "mamba_dt_bias": MambaDtBias, "hippo_legs_a": HippoLegsA, "hippo_legs_b": HippoLegsB,
+    "s4d": S4D, "sinusoidal": Sinusoidal,
 }
 for _name, _class in _BUILT_IN.items():
     _schemes.add(_name, _class)

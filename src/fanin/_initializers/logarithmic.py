@@ -51,7 +51,7 @@ class LogUniform(Initializer):
         if self.low == self.high:
             return spec.fill(self.low, mean=self.low, name="low")
         check_range("`low` and `high`", self.low, self.high, spec.dtype)
-        start, width = float(log(self.low)), float(log(self.high / self.low))  # fanin's own: the same bits everywhere
+        start, width = float(log(self.low)), log_width(self.low, self.high)
         mean = (self.high - self.low) / width
         spread = width / 2 / math.tanh(width / 2) - 1 if width > 1e-3 else width * width / 12
         return spec.draw(log_uniform, start, width, *spec.inside(self.low, self.high), mean=mean,
@@ -104,6 +104,12 @@ def check_positive(low: float, high: float) -> None:
     """FaninValueError unless 0 < low <= high."""
     if not 0 < low <= high:
         raise FaninValueError(f"`low` must be > 0 and <= `high` (got low={low!r}, high={high!r})")
+
+
+def log_width(low: float, high: float) -> float:
+    """log high - log low, by fanin's own logarithm: the same bits everywhere."""
+    ratio = high / low
+    return float(log(ratio) if math.isfinite(ratio) else log(high) - log(low))
 
 
 @sampler

@@ -17,10 +17,12 @@ from .base import Initializer
 from .constant import Constant
 from .dirac import Dirac
 from .eye import Eye
+from .hippo import S4D, HippoLegsA, HippoLegsB
 from .logarithmic import LogOfUniform, LogUniform
 from .normal import Normal, TruncatedNormal
 from .orthogonal import DeltaOrthogonal, Orthogonal
 from .parameters import signature
+from .sinusoidal import Sinusoidal
 from .sparse import Sparse
 from .state_space import MambaALog, MambaDtBias
 from .uniform import Uniform
@@ -99,6 +101,8 @@ SPELLINGS: dict[type, dict[str, Meaning]] = {
     Eye: {"scale": "gain"},
     MambaALog: {},
     MambaDtBias: {"dt_min": "low", "dt_max": "high", "dt_init_floor": "floor"},
+    HippoLegsA: {}, HippoLegsB: {}, S4D: {},
+    Sinusoidal: {"base": "max_timescale"},
 }
 
 # -- building blocks ----------------------------------------------------------------------------------------------
@@ -164,6 +168,12 @@ PRESETS = {
     "mamba_a_log": Preset(MambaALog),
     "mamba2_a_log": Preset(LogOfUniform, {"low": 1.0, "high": 16.0}),
     "mamba_dt_bias": Preset(MambaDtBias),
+    "hippo_legs_a": Preset(HippoLegsA),
+    "hippo_legs_b": Preset(HippoLegsB),
+    "s4d": Preset(S4D),
+    "s4d_log_dt": Preset(Uniform, {"low": math.log(0.001), "high": math.log(0.1)}),
+    "sinusoidal": Preset(Sinusoidal),
+    "whisper_sinusoids": Preset(Sinusoidal, {"halves": True, "endpoint": True}),
 }
 
 ALIASES = {
@@ -181,6 +191,7 @@ ALIASES = {
     "uniform_unit_scaling": ("uniform_scaling",),
     "delta_orthogonal": ("convolutional_delta_orthogonal",),
     "eye": ("identity",),
+    "sinusoidal": ("sinusoidal_positions",),
 }
 
 # Names that users of other frameworks know and that none of the schemes serves: each with the reason.

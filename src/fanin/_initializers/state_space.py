@@ -15,9 +15,11 @@ from .._kernels.samplers import sampler
 from ..math import exp, expm1, fma, log
 from .base import Initializer
 from .constant import Constant
-from .logarithmic import check_positive
+from .logarithmic import check_positive, log_width
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .._plans.plan import Plan
     from .._plans.spec import TensorSpec
 
@@ -48,9 +50,15 @@ class MambaALog(Initializer):
     @override
     def plan(self, spec: TensorSpec) -> Plan:
         spec.require_floating("MambaALog")
-        axis = check_axis(self.axis, spec.ndim)
-        logarithms = np.array([log(float(state)) for state in range(1, spec.shape[axis] + 1)])
-        return Constant(logarithms.reshape(-1, *[1] * (spec.ndim - axis - 1))).plan(spec)
+        return along(spec, self.axis, lambda n, states: float(log(n + 1.0)))
+
+
+def along(spec: TensorSpec, axis: int, value: Callable[[int, int], float]) -> Plan:
+    """A plan for values along one axis, repeated along the others; `value` takes a place and the axis' length."""
+    axis = check_axis(axis, spec.ndim)
+    length = spec.shape[axis]
+    values = np.array([value(place, length) for place in range(length)], np.float64)
+    return Constant(values.reshape(-1, *[1] * (spec.ndim - axis - 1))).plan(spec)
 
 
 class MambaDtBias(Initializer):
@@ -88,7 +96,7 @@ class MambaDtBias(Initializer):
         if smallest == largest:
             value = largest + float(log(-expm1(-largest)))
             return spec.fill(value, mean=value, name="low")
-        start, width = float(log(self.low)), float(log(self.high / self.low))
+        start, width = float(log(self.low)), log_width(self.low, self.high)
         mean, std = _moments(start, width, self.floor)
         return spec.draw(mamba_dt_bias, start, width, self.floor, mean=mean, std=std)
 

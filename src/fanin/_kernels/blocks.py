@@ -18,6 +18,8 @@ from .samplers import open_unit_double, open_unit_single
 def make_block(sampler: Any, wide: bool, mask: Callable[..., Any] | None, per_element: int, finish: Callable[...,
                Any]) -> Callable[..., Any]:
     """block(b, k0, k1, s0, s1, params, mask_params) -> the four (two, when `wide`) numbers of block b, as stored."""
+    if sampler.takes == "place":
+        return (_two_places if wide else _four_places)(sampler, finish)
     words = _double_words if wide else _single_words
     if sampler.takes == "pair":
         numbers = (_one_pair if wide else _two_pairs)(sampler)
@@ -106,6 +108,29 @@ def _one_pair(sampler: Callable[..., Any]) -> Callable[..., Any]:
         return sampler(x0, x1, *params)
 
     return numbers
+
+
+def _four_places(sampler: Callable[..., Any], finish: Callable[..., Any]) -> Callable[..., Any]:
+    @device_function
+    def number(i: Any, params: Any) -> Any:
+        return finish(np.float32(sampler(i, *params)))
+
+    @device_function
+    def block(b: Any, k0: Any, k1: Any, s0: Any, s1: Any, params: Any, mask_params: Any) -> Any:
+        i = b * np.uint64(4)
+        return (number(i, params), number(i + np.uint64(1), params), number(i + np.uint64(2), params),
+                number(i + np.uint64(3), params))
+
+    return block
+
+
+def _two_places(sampler: Callable[..., Any], finish: Callable[..., Any]) -> Callable[..., Any]:
+    @device_function
+    def block(b: Any, k0: Any, k1: Any, s0: Any, s1: Any, params: Any, mask_params: Any) -> Any:
+        i = b * np.uint64(2)
+        return finish(sampler(i, *params)), finish(sampler(i + np.uint64(1), *params))
+
+    return block
 
 
 @device_function

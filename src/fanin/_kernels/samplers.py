@@ -4,7 +4,9 @@ A sampler is an ordinary function with one more attribute, `takes`, which says w
 
 * `"word"`: `f(x, *params) -> number`, x one word of the element;
 * `"pair"`: `f(xa, xb, *params) -> (number, number)`, the two words of a pair of elements or of one complex element;
-* `"u"`: `f(u, *params) -> number`, u in (0, 1): what users write.
+* `"u"`: `f(u, *params) -> number`, u in (0, 1): what users write;
+* `"place"`: `f(i, *params) -> number`, i the element's index in C order over the whole shape, uint64: for tables, which
+  are not random. It computes in float64, and its params come in the types that it wants.
 
 Words are uint32 where the computing type is float32 and uint64 where it is float64; params come in the computing type.
 """
@@ -39,6 +41,12 @@ def word_sampler(function: Function) -> Function:
 def pair_sampler(function: Function) -> Function:
     """Mark a device function that makes two numbers of two words."""
     function.takes = "pair"  # type: ignore[attr-defined]
+    return device_function(function)
+
+
+def place_sampler(function: Function) -> Function:
+    """Mark a device function that makes one real number of an element's index."""
+    function.takes = "place"  # type: ignore[attr-defined]
     return device_function(function)
 
 

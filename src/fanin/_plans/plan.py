@@ -152,7 +152,7 @@ class Leaf(NamedTuple):
     @property
     def keeps_numbers(self) -> bool:
         """Whether each element depends on its own words only, which are then those of its number in the whole."""
-        return isinstance(self.plan, SamplerPlan) and self.plan.mask is None
+        return isinstance(self.plan, SamplerPlan) and self.plan.mask is None and self.plan.sampler.takes != "place"
 
 
 def mixture(plans: Iterable[Plan]) -> tuple[complex | None, float | None]:

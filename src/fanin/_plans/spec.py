@@ -120,6 +120,20 @@ class TensorSpec:
         return SamplerPlan(self.shape, self.dtype, sampler, rounded, mask, tuple(map(np.uint64, mask_params)), mean,
                            std, *self._fans)
 
+    def tabulate(self, sampler: Sampler, *params: Any) -> SamplerPlan:
+        """A plan for a table: `sampler` makes each element of its index, without randomness; params as it takes them.
+
+        For real dtypes.
+        """
+        return SamplerPlan(self.shape, self.dtype, sampler, params, None, (), None, None, *self._fans)
+
+    def require_real(self, scheme: str) -> None:
+        """Refuse what `require_floating` refuses, and complex dtypes."""
+        self.require_floating(scheme)
+        if self.is_complex:
+            raise FaninTypeError(f"`dtype` must be real for {scheme} (got {self.dtype.name}): one of "
+                                 f"{', '.join(FLOATING)}")
+
     def _round(self, sampler: Sampler, params: Sequence[float]) -> tuple[Any, ...]:
         number = self.computing_type
         with np.errstate(over="ignore"):
