@@ -310,6 +310,19 @@ def test_rules_without_use_are_told(model, tmp_path, answer):
     assert not out.exists()
 
 
+def test_rules_of_a_whole_model_for_a_part(model, tmp_path, answer):
+    """With --partial rules that decide nothing are no warning; what is written is what the whole model's file has."""
+    path, out = model(**{"block.1.weight": ([4, 8], "F32")}), tmp_path / "out.safetensors"
+    rules = tmp_path / "whole.toml"
+    rules.write_text("".join(f"[[rule]]\nmatch = '{match}'\ninit = 'he_normal'\n" for match in ("embed*", "block*")))
+
+    assert "decides nothing" in answer("init", path, "--rules", rules, "--dry-run")[2]
+    assert answer("init", path, "--rules", rules, "--dry-run", "--partial")[::2] == (0, "")
+    assert answer("init", path, "--rules", rules, "-o", out, "--partial", "--warnings-as-errors")[::2] == (0, "")
+    drawn = fanin.Registry.get("he_normal")((4, 8), seed=0, name="block.1.weight")
+    assert np.array_equal(load_file(out)["block.1.weight"], drawn)
+
+
 def test_dry_run_shows_the_files(model, rules, answer):
     """With several files each has a table; with --shard there is that of one file."""
     path = model(**SMALL)

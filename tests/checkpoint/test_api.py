@@ -10,6 +10,7 @@ from safetensors import safe_open
 from fanin import FaninError, Normal
 from fanin.checkpoint import Written, init
 from fanin.rules import Layer, Parameter, Rules
+from uncompilable import Uncompilable
 
 MODEL = [Parameter("b.weight", (6, 4), np.dtype("float32"), Layer(("Linear",), "oi*")),
          Parameter("a.bias", (6,), "bfloat16"), Parameter("ids", (5,), "int64")]
@@ -54,6 +55,16 @@ def test_a_shard_has_two_forms(tmp_path):
     paths = [init(MODEL, tmp_path / "out", RULES, shard=shard)[0].path for shard in ((1, 3), "2/3")]
 
     assert [os.path.basename(path) for path in paths] == [f"model-0000{i}-of-00003.safetensors" for i in (1, 2)]
+
+
+@pytest.mark.parametrize("options", [{}, {"max_shard_size": 100}])
+def test_a_sampler_that_does_not_compile_is_found_before_the_first_file(tmp_path, options):
+    """Nothing is written, though the tensor that the sampler is for comes last, and no folder is made."""
+    model = [Parameter("a.weight", (6, 4), "float32"), Parameter("b.weight", (6, 4), "float32")]
+
+    with pytest.raises(FaninError, match="text_of"):
+        init(model, tmp_path / "out" / "", {"b.*": Uncompilable(), "*": Normal()}, **options)
+    assert list(tmp_path.iterdir()) == []
 
 
 REFUSED = [

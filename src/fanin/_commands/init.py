@@ -52,6 +52,8 @@ def add(commands: Commands) -> None:
                        "SIZE bytes of tensors, such as 5GB, and Hugging Face's index")
     files.add_argument("--shard", type=argument(parse_shard), metavar="I/N", help="write the I-th of N files of about "
                        "the same size, and Hugging Face's index")
+    command.add_argument("--partial", action="store_true", help="the model is a part of one, such as a pipeline's "
+                         "stage: no warning where a rule decides nothing")
     command.add_argument("--overwrite", action="store_true", help="replace files that are there with other contents; "
                          "else they are an error")
     command.add_argument("--dry-run", action="store_true", help="print what each tensor would get and write nothing")
@@ -67,7 +69,7 @@ def _run(args: argparse.Namespace) -> None:
         args.command.error("the following arguments are required: -o/--output (or --dry-run)")
     spec = read_spec(args.spec)
     options = {"seed": args.seed, "dtype": args.dtype, "layout": args.layout, "max_shard_size": args.max_shard_size,
-               "shard": args.shard}
+               "shard": args.shard, "partial": args.partial}
     if args.dry_run:
         job = make_job(spec, args.rules, **options)
         _print_job(job, args.all)

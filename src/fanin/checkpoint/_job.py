@@ -44,7 +44,8 @@ class Job(NamedTuple):
 
 
 def make_job(spec: Any, rules: Any, *, seed: Any = 0, dtype: DType | None = None, layout: str = "torch",
-             max_shard_size: int | str | None = None, shard: tuple[int, int] | str | None = None) -> Job:
+             max_shard_size: int | str | None = None, shard: tuple[int, int] | str | None = None,
+             partial: bool = False) -> Job:
     """Read the model and the rules, and decide what every tensor gets. The arguments are those of `checkpoint.init`.
 
     Raises:
@@ -57,7 +58,7 @@ def make_job(spec: Any, rules: Any, *, seed: Any = 0, dtype: DType | None = None
     written_dtype = None if dtype is None else floating_dtype(dtype)
     size, part = _size(max_shard_size), _shard(shard)
     spec, rules = read_spec(spec), Rules.of(rules)
-    table = assign(convert(spec.tensors, written_dtype), rules, layout)
+    table = assign(convert(spec.tensors, written_dtype), rules, layout, partial)
     rows = list(table)
     options = {"dtype": None if written_dtype is None else code_of(written_dtype), "layout": layout}
     metadata = {"format": "pt", **{key: text for key, text in spec.metadata.items() if not key.startswith("fanin.")},
@@ -77,9 +78,9 @@ def make_job(spec: Any, rules: Any, *, seed: Any = 0, dtype: DType | None = None
     return Job(rows, metadata, seed, parts, own, table.warnings, spec)
 
 
-def assign(tensors: Iterable[Parameter], rules: Rules, layout: str = "torch") -> Table:
+def assign(tensors: Iterable[Parameter], rules: Rules, layout: str = "torch", partial: bool = False) -> Table:
     """A row for each tensor, with everything that can be wrong checked: rules, schemes, shapes, dtypes, ranges."""
-    table = rules.assign(tensors, layout)
+    table = rules.assign(tensors, layout, partial)
     for row in table:
         if row.scheme is None:
             raise FaninValueError(f"{row.parameter.name!r} must get values, since a checkpoint has none to keep (got "

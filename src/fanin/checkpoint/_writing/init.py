@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def init(spec: Any, output: str | os.PathLike[str], rules: Any, *, seed: int = 0, dtype: DType | None = None,
          layout: Literal["torch", "jax"] = "torch", max_shard_size: int | str | None = None,
-         shard: tuple[int, int] | str | None = None, overwrite: bool = False,
+         shard: tuple[int, int] | str | None = None, partial: bool = False, overwrite: bool = False,
          progress: Callable[[int, int], object] | None = None, begin: Callable[[str], object] | None = None,
          report: Callable[[Written], object] | None = None) -> list[Written]:
     """Write a model's initial weights into safetensors files, in constant memory.
@@ -37,6 +37,8 @@ def init(spec: Any, output: str | os.PathLike[str], rules: Any, *, seed: int = 0
         max_shard_size: bytes, or a text such as "5GB": write files of at most that, and Hugging Face's index.
         shard: (i, n), or "i/n", with 1 <= i <= n: write the i-th of n files, and the index. n runs of the same call, on
             any machines, write all of them.
+        partial: whether it is a part of a model, such as a pipeline's stage: then rules may decide nothing without a
+            warning.
         overwrite: whether files that are there with other contents are replaced; otherwise they are an error. A file
             that the model is read from never is.
         progress: called with the bytes written so far, and those to be written in all.
@@ -48,8 +50,8 @@ def init(spec: Any, output: str | os.PathLike[str], rules: Any, *, seed: int = 0
 
     Raises:
         FaninValueError, FaninTypeError: an argument, the model, or rules that don't fit it; a file that is there with
-            another header or size than this call writes, and `overwrite` is False; or a folder with files of another
-            checkpoint, which this call does not replace. Nothing was written.
+            another header or size than this call writes, and `overwrite` is False; a folder with files of another
+            checkpoint, which this call does not replace; or a sampler that doesn't compile. Nothing was written.
         FaninRuntimeError: the disk has too little space; or a package that reads `spec` is missing.
         OSError: the disk's.
 
@@ -69,7 +71,8 @@ def init(spec: Any, output: str | os.PathLike[str], rules: Any, *, seed: int = 0
     >>> folder.cleanup()
     """
     overwrite = flag("overwrite", overwrite)
-    job = make_job(spec, rules, seed=seed, dtype=dtype, layout=layout, max_shard_size=max_shard_size, shard=shard)
+    job = make_job(spec, rules, seed=seed, dtype=dtype, layout=layout, max_shard_size=max_shard_size, shard=shard,
+                   partial=partial)
     emit(job.warnings)
     watch = Watch(begin or ignore, progress or ignore, report or ignore)
     return write_job(job, os.fspath(output), overwrite, watch)

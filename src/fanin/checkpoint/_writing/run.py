@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from ...rules._slots import compile_first
 from .._format import measure
 from .._index import INDEX, SINGLE, index_text, is_model_file
 from .._job import Job
@@ -67,7 +68,7 @@ def write_job(job: Job, output: str, overwrite: bool, watch: Watch) -> list[Writ
     folder, name = os.path.split(path)
     files = [lay_out(path, job.rows, job.metadata)]
     copies = _copies(job, folder) if is_model_file(name) else {}
-    _check_existing(job, files, {}, copies, overwrite)
+    _check(job, files, {}, copies, overwrite)
     with _present(folder):
         written = _write_files(files, folder, lambda other: other == name, job.seed, overwrite, watch)
         _write_texts(copies)
@@ -88,7 +89,7 @@ def _write_parts(job: Job, folder: str, overwrite: bool, watch: Watch) -> list[W
     text = index_text({name: [row.parameter for row in rows] for name, rows in parts.items()})
     copies = _copies(job, folder)
     check_neighbours(folder, job.own, file)
-    _check_existing(job, files, {index: text}, copies, overwrite)
+    _check(job, files, {index: text}, copies, overwrite)
     with _present(folder):
         replaced = any(os.path.exists(each.path) and not is_written(each) for each in files)
         remove_stale_index(index, text, replaced)
@@ -103,13 +104,14 @@ def _copies(job: Job, folder: str) -> dict[str, str]:
     return {os.path.join(folder, name): text for name, text in job.spec.companions}
 
 
-def _check_existing(job: Job, files: list[File], index: dict[str, str], copies: dict[str, str], overwrite: bool
-                    ) -> None:
+def _check(job: Job, files: list[File], index: dict[str, str], copies: dict[str, str], overwrite: bool) -> None:
+    """Refuse to replace what may not be replaced, and samplers that don't compile, before anything is written."""
     places = {file.path: is_written(file) for file in files}
     places |= {path: holds(path, text) for path, text in index.items()}
     check_existing(places, job.spec.sources, overwrite)
     # a config may be its own copy: weights go beside it
     check_existing({path: holds(path, text) for path, text in copies.items()}, (), overwrite)
+    compile_first(row for file in files if not places[file.path] for row in file.rows)
 
 
 def _write_texts(texts: dict[str, str]) -> None:
