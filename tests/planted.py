@@ -30,6 +30,12 @@ def truncated(cut):
     return make
 
 
+def redrawn(rng, size, dtype):
+    """As Keras draws on torch: the first of four that lies inside of ±2 σ, and the first of all where none does."""
+    drawn = rng.standard_normal((size, 4))
+    return (0.02 * drawn[np.arange(size), (np.abs(drawn) < 2).argmax(1)]).astype(dtype)
+
+
 def orthogonal(rng, size, dtype):
     rows, columns = square(size)
     q, _ = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
@@ -78,7 +84,7 @@ def constant(rng, size, dtype):
 
 
 RANDOM = {"uniform": uniform, "normal": normal, "truncated 1.5": truncated(1.5), "truncated 2": truncated(2.0),
-          "truncated 2.5": truncated(2.5), "truncated 3": truncated(3.0)}
+          "truncated 2.5": truncated(2.5), "truncated 3": truncated(3.0), "truncated 2 redrawn": redrawn}
 EXACT = {"orthogonal": orthogonal, "sinusoid": sinusoid, "identity": identity, "dirac": dirac, "arange": arange,
          "constant": constant}
 OTHERS = {"laplace": lambda rng, size, dtype: rng.laplace(size=size).astype(dtype),

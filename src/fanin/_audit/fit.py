@@ -111,6 +111,20 @@ def chi2_tail(statistic: float, freedom: int) -> float:
     return min(1.0, math.exp(min(0.0, top - half + math.log(sum(math.exp(each - top) for each in logs)))))
 
 
+def poisson_tail(count: int, expected: float) -> float:
+    """P(N >= count) for a Poisson variable with this mean, for counts well above it, or of no interest.
+
+    >>> round(poisson_tail(3, 0.5), 5)
+    0.01439
+    """
+    term = total = math.exp(count * math.log(expected) - expected - math.lgamma(count + 1))
+    while term > 1e-9 * total:
+        count += 1
+        term *= expected / count
+        total += term
+    return min(1.0, total)
+
+
 def normal_cdf(z: Array) -> Array:
     """Φ, with the relative accuracy of `math.erfc` in the lower tail."""
     return np.fromiter((math.erfc(-value * math.sqrt(0.5)) / 2 for value in z.tolist()), np.float64, len(z))

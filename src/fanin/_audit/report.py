@@ -95,6 +95,10 @@ class Audit(Report, Sequence[Entry]):
         if any(entry.law.name == "few" for entry in self.entries):
             yield f"too few: below {FEWEST} values, or below {BELLS:,} where a normal law and others fit"
         yield from sorted({entry.law.note for entry in self.entries if entry.law.name == "sparse" and entry.law.note})
+        redrawn = sum(bool(entry.law.name == "truncated" and entry.law.note) for entry in self.entries)
+        if redrawn:
+            yield (f"normal cut at ±2 σ: {redrawn} of these have a few values beyond the cut, as where a draw is "
+                   "repeated three times at most (Keras on torch)")
 
     def _found(self, kind: str, unfold: bool) -> Grid:
         """The findings of one kind: a row for each tensor, or run of layers, that a finding is about."""
