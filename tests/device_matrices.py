@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from fanin import DeltaOrthogonal, Orthogonal
+from fanin import ConvolutionOrthogonal, DeltaOrthogonal, Orthogonal
 from fanin._backends import get_backend
 from fanin._backends.tasks import DeviceView
-from fanin._drawing import matrix
+from fanin._drawing import convolution, matrix
 from fanin._plans import indexing
 from fanin._seeding import Key
 
@@ -25,6 +25,9 @@ CASES = {
     "kernel": (DeltaOrthogonal(), (6, 4, 3, 3), WHOLE),
     "part of a kernel": (DeltaOrthogonal(0.5), (6, 4, 3, 3), (slice(1, 5), slice(None), 1)),
     "beside a kernel's centre": (DeltaOrthogonal(), (6, 4, 3, 3), (slice(1, 5), slice(None), 0)),
+    "convolution": (ConvolutionOrthogonal(-2.0), (6, 4, 3, 2), WHOLE),
+    "part of a convolution": (ConvolutionOrthogonal(layout="*io"), (3, 3, 70, 90), (1, PART[1], slice(None, None, -2))),
+    "an element of a convolution": (ConvolutionOrthogonal(), (6, 4, 3), (5, 3, 2)),
 }
 BOUNDS = {"float32": 1e-5, "float64": 1e-13, "complex64": 1e-5, "complex128": 1e-13}
 
@@ -44,8 +47,11 @@ def deviation(case, dtype, algebra_over, as_numpy):
     scheme, shape, index = CASES[case]
     plan, axes = scheme.describe(shape, dtype), indexing.parse(index, shape)
     expected = np.empty(indexing.result_shape(axes), plan.dtype)
-    matrix.write_matrix(plan, KEY, get_backend("cpu"), expected, axes)
+    write, write_there = matrix.write_matrix, matrix.write_device_matrix
+    if plan.spread:
+        write, write_there = convolution.write_convolution, convolution.write_device_convolution
+    write(plan, KEY, get_backend("cpu"), expected, axes)
     made = np.full_like(expected, 7)
     view = DeviceView(0, made.shape, made.strides, made.dtype, "cuda:0")
-    matrix.write_device_matrix(plan, KEY, OnCPU(as_numpy), view, axes, algebra_over(made))
+    write_there(plan, KEY, OnCPU(as_numpy), view, axes, algebra_over(made))
     return abs(made - expected).max() / abs(scheme.gain)

@@ -9,6 +9,7 @@ import pytest
 import fanin
 from fanin import (
     Constant,
+    ConvolutionOrthogonal,
     DeltaOrthogonal,
     Dirac,
     Eye,
@@ -61,10 +62,13 @@ PARAMETERS = [
     *((VarianceScaling, name, value, TypeError) for name in ("fan_in", "fan_out")
       for value in NOT_NUMBERS if value is not None),
     *((VarianceScaling, name, value, ValueError) for name in ("fan_in", "fan_out") for value in (*NOT_FINITE, 0, -1)),
-    *((cls, "gain", value, TypeError) for cls in (Orthogonal, DeltaOrthogonal) for value in NOT_NUMBERS),
-    *((cls, "gain", value, ValueError) for cls in (Orthogonal, DeltaOrthogonal, Eye) for value in NOT_FINITE[:4]),
+    *((cls, "gain", value, TypeError) for cls in (Orthogonal, DeltaOrthogonal, ConvolutionOrthogonal)
+      for value in NOT_NUMBERS),
+    *((cls, "gain", value, ValueError) for cls in (Orthogonal, DeltaOrthogonal, ConvolutionOrthogonal, Eye)
+      for value in NOT_FINITE[:4]),
     *((Orthogonal, "axis", value, TypeError) for value in NOT_INTS),
-    *((DeltaOrthogonal, "layout", value, ValueError) for value in ("oi", "boi*", "o*", "i*", "xy*", "")),
+    *((cls, "layout", value, ValueError) for cls in (DeltaOrthogonal, ConvolutionOrthogonal)
+      for value in ("oi", "boi*", "o*", "i*", "xy*", "")),
     (DeltaOrthogonal, "layout", 3, TypeError),
     *((Dirac, "groups", value, TypeError) for value in NOT_INTS), (Dirac, "groups", 0, ValueError),
     *((Dirac, "layout", value, ValueError) for value in ("o*", "i*", "", "oi*o", "b*boi", "abc")),
@@ -243,6 +247,8 @@ def test_values_that_the_dtype_cannot_hold():
 @pytest.mark.parametrize(("scheme", "shape", "words"), [
     (Eye(), (3,), ["`shape`", "2 dimensions", "(3,)"]), (Eye(), (3, 3, 3), ["`shape`", "Dirac"]),
     (Orthogonal(), (3,), ["`shape`", "at least 2"]), (Orthogonal(axis=-3), (3, 3), ["`axis`", "-3"]),
+    (ConvolutionOrthogonal(), (3, 3), ["`shape`", "kernel", "use Orthogonal"]),
+    (ConvolutionOrthogonal(), (3, 4, 5), ["`shape`", "4 in and 3 out", "norm", "use DeltaOrthogonal"]),
     (DeltaOrthogonal(), (3, 3), ["`shape`", "kernel", "Orthogonal"]), (DeltaOrthogonal(), (3,), ["`shape`", "'oi*'"]),
     (Dirac(), (3, 3), ["`shape`", "kernel", "Eye"]), (Dirac(2), (3, 3, 3), ["`groups`", "2", "3"]),
     (Sparse(0.5), (), ["`shape`", "at least 1"]), (Sparse(0.5, axis=2), (3, 3), ["`axis`", "2"]),

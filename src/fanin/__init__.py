@@ -18,6 +18,7 @@ from ._errors import FaninWarning as FaninWarning
 from ._initializers import S4D as S4D
 from ._initializers import Blocks as Blocks
 from ._initializers import Constant as Constant
+from ._initializers import ConvolutionOrthogonal as ConvolutionOrthogonal
 from ._initializers import DeltaOrthogonal as DeltaOrthogonal
 from ._initializers import Dirac as Dirac
 from ._initializers import Eye as Eye

@@ -14,6 +14,7 @@ from fanin import (
     S4D,
     Blocks,
     Constant,
+    ConvolutionOrthogonal,
     DeltaOrthogonal,
     Dirac,
     Eye,
@@ -49,8 +50,8 @@ NEEDS = {
        for profile in ("jax", "flax")},
 }
 RANKS = {Constant: (0, 9), Uniform: (0, 9), Normal: (0, 9), TruncatedNormal: (0, 9), VarianceScaling: (2, 9),
-         Orthogonal: (2, 9), DeltaOrthogonal: (3, 9), Dirac: (3, 9), Sparse: (1, 9), Eye: (2, 2),
-         Blocks: (1, 9), LogUniform: (0, 9), LogOfUniform: (0, 9), MambaALog: (1, 9), MambaDtBias: (0, 9),
+         Orthogonal: (2, 9), DeltaOrthogonal: (3, 9), ConvolutionOrthogonal: (3, 9), Dirac: (3, 9), Sparse: (1, 9),
+         Eye: (2, 2), Blocks: (1, 9), LogUniform: (0, 9), LogOfUniform: (0, 9), MambaALog: (1, 9), MambaDtBias: (0, 9),
          HippoLegsA: (2, 9), HippoLegsB: (1, 9), S4D: (1, 9), Sinusoidal: (2, 9)}
 ANY_DTYPE = (Constant, Eye, Dirac)
 TABLES = (MambaALog, HippoLegsA, HippoLegsB, S4D, Sinusoidal)  # without randomness
@@ -69,8 +70,10 @@ def ranks(scheme):
 
 
 def shape_of(scheme, *dims):
-    """As many of `dims` as the scheme allows; square where it must be."""
+    """As many of `dims` as the scheme allows; square where it must be, or with no more columns than rows."""
     dims = dims[:ranks(scheme)[1]]
+    if isinstance(scheme, ConvolutionOrthogonal):
+        return (dims[0], min(dims[:2]), *dims[2:])
     return (*dims[:-1], dims[-2]) if isinstance(scheme, HippoLegsA) else dims
 
 
@@ -86,7 +89,7 @@ def is_constant(scheme):
 def same(a, b, scheme=None):
     """Equal bits; for the orthogonal schemes, equal within the contract's bound."""
     assert (a.shape, a.dtype) == (b.shape, b.dtype)
-    if isinstance(scheme, (Orthogonal, DeltaOrthogonal)):
+    if isinstance(scheme, (Orthogonal, DeltaOrthogonal, ConvolutionOrthogonal)):
         return bool((np.abs(a - b) <= 1e-5 * abs(scheme.gain)).all())
     return np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()
 
@@ -125,6 +128,7 @@ def test_ranks(name):
         dims = (shape,) if isinstance(shape, int) else tuple(int(dim) for dim in shape)
         low, high = ranks(scheme)
         fits = dims[-1:] == {"array": (3,), "hippo_legs_a": dims[-2:-1]}.get(name, dims[-1:])
+        fits &= name != "convolution_orthogonal" or dims[1:2] <= dims[:1]
         if low <= len(dims) <= high and fits:
             w = scheme(shape, seed=0)
             assert type(w) is np.ndarray and w.shape == dims

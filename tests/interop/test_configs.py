@@ -25,6 +25,7 @@ PARAMETERS = {
     "Blocks": {"inits": ["zeros", {"name": "normal", "std": 0.5}, {"scheme": "eye", "gain": 2.0}], "axis": -1,
                "sizes": [1, 2, -1]},
     "Constant": {"value": [[1, 2], [3, 4]]},
+    "ConvolutionOrthogonal": {"gain": 2.0, "layout": "*io"},
     "DeltaOrthogonal": {"gain": 2.0, "layout": "*io"},
     "Dirac": {"groups": 2, "layout": "*io"},
     "Eye": {"gain": 3.0},

@@ -6,7 +6,7 @@ import torch
 from transformers.models.pegasus.modeling_pegasus import PegasusSinusoidalPositionalEmbedding
 from transformers.models.whisper.modeling_whisper import sinusoids
 
-from fanin import Constant, Dirac, Eye, FaninError, Registry, Sinusoidal
+from fanin import Constant, ConvolutionOrthogonal, Dirac, Eye, FaninError, Registry, Sinusoidal
 
 
 @pytest.mark.parametrize(("shape", "groups"), [
@@ -70,3 +70,21 @@ def test_sinusoids_are_transformers():
     pegasus = PegasusSinusoidalPositionalEmbedding(512, 64)
     pegasus.weight = torch.nn.Parameter(pegasus.create_weight())
     assert abs(pegasus.weight.numpy(force=True) - Sinusoidal(halves=True)((512, 64))).max() <= 2.0**-23
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("layer", "dims"), [(torch.nn.Conv1d, (16,)), (torch.nn.Conv2d, (9, 12)),
+                                             (torch.nn.Conv3d, (5, 6, 7))])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 5])
+def test_torchs_convolutions_keep_the_norm(layer, dims, kernel, dtype):
+    """With circular padding; a transposed one that has no padding keeps it whatever the borders are."""
+    conv = layer(4, 6, kernel, padding="same", padding_mode="circular", bias=False, dtype=dtype)
+    ConvolutionOrthogonal()(conv.weight.shape, out=conv.weight, seed=1, name="w")
+    transposed = getattr(torch.nn, layer.__name__.replace("Conv", "ConvTranspose"))(4, 6, kernel, bias=False,
+                                                                                     dtype=dtype)
+    ConvolutionOrthogonal(layout="io*")(transposed.weight.shape, out=transposed.weight, seed=1, name="w")
+    x = torch.randn(2, 4, *dims, dtype=dtype, generator=torch.Generator().manual_seed(0))
+
+    for module in (conv, transposed):
+        assert torch.allclose(module(x).flatten(1).norm(dim=1), x.flatten(1).norm(dim=1),
+                              rtol=1e-5 if dtype is torch.float32 else 1e-13)

@@ -16,6 +16,7 @@ from devices import on_host
 from fanin import (
     Blocks,
     Constant,
+    ConvolutionOrthogonal,
     DeltaOrthogonal,
     Dirac,
     Eye,
@@ -287,7 +288,8 @@ def test_the_grid_does_not_count(threads, grids, monkeypatch):
 
 
 @pytest.mark.parametrize(("scheme", "shape"), [(Orthogonal(1.5), (6, 4)), (Orthogonal(axis=-1), (3, 2, 5)),
-                                               (DeltaOrthogonal(), (4, 3, 3, 3))], ids=repr)
+                                               (DeltaOrthogonal(), (4, 3, 3, 3)),
+                                               (ConvolutionOrthogonal(), (4, 3, 2, 3))], ids=repr)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "complex128"])
 def test_orthogonal_matrices(scheme, shape, dtype):
     """Without a library that multiplies there: made on the CPU and copied, whole and in part."""

@@ -12,6 +12,7 @@ from .._backends import get_backend
 from .._plans import indexing
 from .._plans.plan import ArrayPlan, BlocksPlan, MatrixPlan, SamplerPlan
 from .._seeding import Key
+from .convolution import write_convolution, write_device_convolution
 from .haar_device import algebra_of
 from .matrix import write_device_matrix, write_matrix
 
@@ -45,15 +46,17 @@ def materialize(plan: Plan, key: Key, device: str, out: Any, axes: Axes) -> None
 
 
 def _materialize_matrix(plan: MatrixPlan, key: Key, device: str, out: Any, axes: Axes) -> None:
+    write = write_convolution if plan.spread else write_matrix
     if isinstance(out, np.ndarray):
-        write_matrix(plan, key, get_backend(device), out, axes)
+        write(plan, key, get_backend(device), out, axes)
         return
     algebra = algebra_of(out)
     if algebra is not None:
-        write_device_matrix(plan, key, get_backend(device), out, axes, algebra)
+        write_there = write_device_convolution if plan.spread else write_device_matrix
+        write_there(plan, key, get_backend(device), out, axes, algebra)
     else:  # no library that multiplies there
         made = np.empty(out.shape, plan.dtype)
-        write_matrix(plan, key, get_backend("cpu"), made, axes)
+        write(plan, key, get_backend("cpu"), made, axes)
         get_backend(device).copy(made, out)
 
 

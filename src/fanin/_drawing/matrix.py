@@ -37,18 +37,17 @@ def write_matrix(plan: MatrixPlan, key: Key, backend: Any, out: NDArray[Any], ax
         out = _centre(plan, out, axes)
         if out is None:
             return
-    tensor = out.transpose(_rows_first(plan, axes))
-    rows, columns = (_positions(plan, axes, role) for role in "rc")
+    tensor = out.transpose(in_order_of(plan, axes, "rc"))
+    rows, columns = (positions(plan, axes, role) for role in "rc")
     try:
         matrix = tensor.reshape((len(rows), len(columns)), copy=False)
     except ValueError:  # no view has that shape
         matrix = None
-    dtype = _worked_in(plan)
+    dtype = worked_in(plan)
     whole = (plan.side("r"), plan.side("c"))
     # In this thread: it is a few hundredths of the work, and BLAS's threads still spin between its products.
-    made = haar(*whole, _normals(whole, dtype, key, backend.fill_in_this_thread), dtype, plan.gain,
-                None if len(rows) == whole[0] and _in_order(rows) else rows,
-                None if len(columns) == whole[1] and _in_order(columns) else columns, out=matrix)
+    made = haar(*whole, normals(whole, dtype, key, backend.fill_in_this_thread), dtype, plan.gain,
+                None if is_all(rows, whole[0]) else rows, None if is_all(columns, whole[1]) else columns, out=matrix)
     if matrix is None:
         tensor[...] = made.reshape(tensor.shape)
 
@@ -67,46 +66,56 @@ def write_device_matrix(plan: MatrixPlan, key: Key, backend: Any, out: DeviceVie
 
 def _write_with(algebra: Algebra, plan: MatrixPlan, key: Key, backend: Any, out: DeviceView,
                 axes: Sequence[Axis]) -> None:
-    tensor, xp, dtype = algebra.array, algebra.xp, _worked_in(plan)
+    tensor = algebra.array
     if "*" in plan.roles:
         tensor[...] = 0
         tensor = _centre(plan, tensor, axes)
         if tensor is None:
             return
-    order = _rows_first(plan, axes)
-    tensor = tensor.permute(order) if hasattr(tensor, "permute") else tensor.transpose(order)
-    tall, wide = (_positions(plan, axes, role) for role in "rc")
-    m, n = whole = (plan.side("r"), plan.side("c"))
-    if m < n:
-        m, n, tall, wide = n, m, wide, tall
-    ascending = np.argsort(wide)
-    draw = _normals(whole, dtype, key, backend.fill)
-
-    def normals(rows: slice, columns: slice, block: Any) -> None:
-        step = dtype.itemsize
-        draw(rows, columns, out._replace(address=algebra.address(block), shape=tuple(block.shape), dtype=dtype,
-                                         strides=(block.shape[1] * step, step), wait=False, owner=block))
-
-    matrix = haar_columns(m, n, wide[ascending], normals, algebra.zeros, dtype, xp)
-    if not _in_order(ascending):
-        matrix = matrix[:, xp.asarray(np.argsort(ascending))]
-    if len(tall) != m or not _in_order(tall):
-        matrix = matrix[xp.asarray(tall)]
-    if whole[0] < whole[1]:
-        matrix = matrix.T
+    tensor = permuted(tensor, in_order_of(plan, axes, "rc"))
+    rows, columns = (positions(plan, axes, role) for role in "rc")
+    matrix = device_haar(algebra, key, backend, out, (plan.side("r"), plan.side("c")), worked_in(plan), rows, columns)
     matrix *= float(plan.gain)
     tensor[...] = matrix.reshape(tuple(tensor.shape))
 
 
-def _worked_in(plan: MatrixPlan) -> np.dtype[Any]:
+def device_haar(algebra: Algebra, key: Key, backend: Any, out: DeviceView, whole: tuple[int, int], dtype: np.dtype[Any],
+                rows: NDArray[Any], columns: NDArray[Any]) -> Any:
+    """Those rows and columns of a Haar-distributed matrix, where `algebra` works; `out` says where that is."""
+    (m, n), tall, wide, xp = whole, rows, columns, algebra.xp
+    if m < n:
+        m, n, tall, wide = n, m, wide, tall
+    ascending = np.argsort(wide)
+    draw = normals(whole, dtype, key, backend.fill)
+
+    def draw_block(rows: slice, columns: slice, block: Any) -> None:
+        step = dtype.itemsize
+        draw(rows, columns, out._replace(address=algebra.address(block), shape=tuple(block.shape), dtype=dtype,
+                                         strides=(block.shape[1] * step, step), wait=False, owner=block))
+
+    matrix = haar_columns(m, n, wide[ascending], draw_block, algebra.zeros, dtype, xp)
+    if not is_all(ascending, len(ascending)):
+        matrix = matrix[:, xp.asarray(np.argsort(ascending))]
+    if not is_all(tall, m):
+        matrix = matrix[xp.asarray(tall)]
+    return matrix.T if whole[0] < whole[1] else matrix
+
+
+def worked_in(plan: MatrixPlan) -> np.dtype[Any]:
+    """The type that a plan's matrix is computed in."""
     number = computing_type(plan.dtype)
     return np.result_type(number, np.complex64) if plan.dtype.kind == "c" else np.dtype(number)
 
 
-def _rows_first(plan: MatrixPlan, axes: Sequence[Axis]) -> list[int]:
-    """The order of a block's axes in which the matrix's rows come before its columns."""
-    kept = [d for d in range(len(axes)) if plan.roles[d] != "*" and not axes[d].dropped]
-    return [kept.index(d) for role in "rc" for d in kept if plan.roles[d] == role]
+def in_order_of(plan: MatrixPlan, axes: Sequence[Axis], roles: str) -> list[int]:
+    """The order of a block's axes in which they come role by role; a block without the axes of other roles."""
+    kept = [d for d in range(len(axes)) if plan.roles[d] in roles and not axes[d].dropped]
+    return [kept.index(d) for role in roles for d in kept if plan.roles[d] == role]
+
+
+def permuted(array: Any, order: list[int]) -> Any:
+    """numpy's transpose, which torch calls otherwise."""
+    return array.permute(order) if hasattr(array, "permute") else array.transpose(order)
 
 
 def _centre(plan: MatrixPlan, out: Any, axes: Sequence[Axis]) -> Any:
@@ -123,27 +132,28 @@ def _centre(plan: MatrixPlan, out: Any, axes: Sequence[Axis]) -> Any:
     return out[(*index, ...)]
 
 
-def _positions(plan: MatrixPlan, axes: Sequence[Axis], role: str) -> NDArray[Any]:
+def positions(plan: MatrixPlan, axes: Sequence[Axis], role: str) -> NDArray[Any]:
     """The numbers of the matrix's rows (r) or columns (c) that the block touches, in the block's C order."""
     mine = [d for d, axis_role in enumerate(plan.roles) if axis_role == role]
-    positions = np.zeros(1, np.int64)
+    numbers = np.zeros(1, np.int64)
     for d in mine:
         stride = math.prod(plan.shape[e] for e in mine if e > d)
-        positions = np.add.outer(positions, axes[d].indices() * stride).ravel()
-    return positions
+        numbers = np.add.outer(numbers, axes[d].indices() * stride).ravel()
+    return numbers
 
 
-def _in_order(positions: NDArray[Any]) -> bool:
-    return bool((positions == np.arange(len(positions))).all())
+def is_all(numbers: NDArray[Any], count: int) -> bool:
+    """Whether they are 0, 1, …, count - 1."""
+    return len(numbers) == count and bool((numbers == np.arange(count)).all())
 
 
-def _normals(whole: tuple[int, int], dtype: np.dtype[Any], key: Key,
+def normals(whole: tuple[int, int], dtype: np.dtype[Any], key: Key,
              fill: Callable[..., None]) -> Callable[..., None]:
     """What `haar` draws its reflectors with: any block of the (n, m) matrix of standard normals of this key."""
     shape = (min(whole), max(whole))
     plan = TensorSpec(shape, dtype).draw(complex_normal if dtype.kind == "c" else normal, 0.0, 1.0)
 
-    def normals(rows: slice, columns: slice, out: Any) -> None:
+    def draw(rows: slice, columns: slice, out: Any) -> None:
         fill(plan, key, out, indexing.block(indexing.parse((rows, columns), shape), shape))
 
-    return normals
+    return draw

@@ -13,6 +13,7 @@ from .logarithmic import LogOfUniform as LogOfUniform
 from .logarithmic import LogUniform as LogUniform
 from .normal import Normal as Normal
 from .normal import TruncatedNormal as TruncatedNormal
+from .orthogonal import ConvolutionOrthogonal as ConvolutionOrthogonal
 from .orthogonal import DeltaOrthogonal as DeltaOrthogonal
 from .orthogonal import Orthogonal as Orthogonal
 from .registry import Registry as Registry
@@ -28,7 +29,7 @@ _BUILT_IN: dict[str, type[Initializer]] = {
     "variance_scaling": VarianceScaling, "orthogonal": Orthogonal, "delta_orthogonal": DeltaOrthogonal, "dirac": Dirac,
     "sparse": Sparse, "eye": Eye, "blocks": Blocks, "log_uniform": LogUniform, "log_of_uniform": LogOfUniform,
     "mamba_a_log": MambaALog, "mamba_dt_bias": MambaDtBias, "hippo_legs_a": HippoLegsA, "hippo_legs_b": HippoLegsB,
-    "s4d": S4D, "sinusoidal": Sinusoidal,
+    "convolution_orthogonal": ConvolutionOrthogonal, "s4d": S4D, "sinusoidal": Sinusoidal,
 }
 for _name, _class in _BUILT_IN.items():
     _schemes.add(_name, _class)

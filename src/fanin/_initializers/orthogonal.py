@@ -1,4 +1,4 @@
-"""Random orthogonal matrices, and convolutions that are orthogonal at their centre."""
+"""Random orthogonal matrices, and orthogonal convolutions: at their centre alone, or as a whole."""
 
 from __future__ import annotations
 
@@ -86,25 +86,90 @@ class DeltaOrthogonal(Initializer):
 
     def __init__(self, gain: float = 1.0, layout: str = "oi*") -> None:
         self.gain: float = finite("gain", gain)
-        self.layout: str = check_layout(layout)
-        if "b" in self.layout or "o" not in self.layout or "i" not in self.layout or "*" not in self.layout:
-            raise FaninValueError(f"`layout` must have o, i and * and no b for DeltaOrthogonal (got {layout!r})")
+        self.layout: str = _check_layout(layout, "DeltaOrthogonal")
 
     @override
     def plan(self, spec: TensorSpec) -> Plan:
-        spec.require_floating("DeltaOrthogonal")
-        axes = roles(self.layout, spec.ndim)
-        if "*" not in axes:
-            raise FaninValueError(f"`shape` must have a kernel axis for DeltaOrthogonal (got {spec.shape} for layout "
-                                  f"{self.layout!r}): use Orthogonal for a matrix")
-        return _draw(spec, axes.replace("o", "r").replace("i", "c"), self.gain)
+        return _draw(spec, _convolution(spec, self.layout, "DeltaOrthogonal"), self.gain)
 
 
-def _draw(spec: TensorSpec, axes: str, gain: float) -> Plan:
+class ConvolutionOrthogonal(Initializer):
+    """An orthogonal convolution: gain times the norm of a signal, whatever the signal, over the whole kernel.
+
+    Args:
+        gain: finite; a factor of the whole kernel, and of the signal's norm.
+        layout: the role of each axis, as in `VarianceScaling`; at least one kernel axis, no batch axis.
+
+    With out >= in channels, stride 1 and circular padding, |conv(x)| = |gain|·|x| for every x: Σ_s K[s]ᵀ K[s + t] is
+    gain²·I for t = 0 and zero for all other shifts t, K[s] the (out, in) matrix at place s. A Haar-distributed matrix
+    K[0], then along each kernel axis of size k in turn, k - 1 times, the convolution by a random projection P at one
+    place and I - P at the next, P of rank ⌊out/2⌋. Kernel axes may be of different sizes, odd or even.
+
+    Computed in float32 (float64 for float64 and complex128, where the kernel is unitary), and like `Orthogonal` it
+    promises a bound instead of bits: the sums above, and elements on other machines and in shards, are within
+    1e-5·gain² and 1e-5·gain (1e-13) up to 1024 channels. A shard is made of the whole kernels of its input channels.
+    Matrix number j = 0, 1, … of those drawn has the stream id of block j of `Blocks`, and the words of `Orthogonal`.
+
+    Raises:
+        FaninTypeError, FaninValueError: a parameter out of its range; when drawn: more input than output channels,
+            a shape without kernel axes, values that overflow the dtype.
+
+    With zero padding the norm is lost at the borders only; a strided convolution keeps a part of the norm, and those at
+    all offsets of the stride together keep all. A grouped convolution has an orthogonal kernel for each group:
+    Blocks(["convolution_orthogonal"] * groups). TensorFlow 1's ConvolutionOrthogonal1D to 3D draw the projections'
+    ranks and take equal kernel axes only. DeltaOrthogonal preserves the norm too, by its centre alone.
+
+    Reference: Xiao et al., "Dynamical isometry and a mean field theory of CNNs", ICML 2018, algorithm 1.
+
+    >>> import numpy as np
+    >>> k = ConvolutionOrthogonal()((6, 4, 3), dtype="float64", seed=0, name="w")
+    >>> x = np.random.default_rng(0).normal(size=(4, 10))
+    >>> y = sum(k[:, :, s] @ np.roll(x, -s, axis=1) for s in range(3))
+    >>> bool(np.isclose(np.linalg.norm(y), np.linalg.norm(x)))
+    True
+    """
+
+    def __init__(self, gain: float = 1.0, layout: str = "oi*") -> None:
+        self.gain: float = finite("gain", gain)
+        self.layout: str = _check_layout(layout, "ConvolutionOrthogonal")
+
+    @override
+    def plan(self, spec: TensorSpec) -> Plan:
+        axes = _convolution(spec, self.layout, "ConvolutionOrthogonal")
+        sides = _sides(spec, axes)
+        if spec.size and sides["c"] > sides["r"]:
+            raise FaninValueError(f"`shape` must not have more in than out channels for ConvolutionOrthogonal (got "
+                                  f"{sides['c']} in and {sides['r']} out in {spec.shape} with layout {self.layout!r}), "
+                                  "since fewer channels can't keep the norm of every signal: use DeltaOrthogonal")
+        return _draw(spec, axes, self.gain, spread=True)
+
+
+def _check_layout(layout: str, scheme: str) -> str:
+    layout = check_layout(layout)
+    if "b" in layout or "o" not in layout or "i" not in layout or "*" not in layout:
+        raise FaninValueError(f"`layout` must have o, i and * and no b for {scheme} (got {layout!r})")
+    return layout
+
+
+def _convolution(spec: TensorSpec, layout: str, scheme: str) -> str:
+    """The roles of a kernel's axes in a `MatrixPlan`."""
+    spec.require_floating(scheme)
+    axes = roles(layout, spec.ndim)
+    if "*" not in axes:
+        raise FaninValueError(f"`shape` must have a kernel axis for {scheme} (got {spec.shape} for layout {layout!r}): "
+                              "use Orthogonal for a matrix")
+    return axes.replace("o", "r").replace("i", "c")
+
+
+def _sides(spec: TensorSpec, axes: str) -> dict[str, int]:
+    return {role: math.prod(d for d, r in zip(spec.shape, axes, strict=True) if r == role) for role in "rc*"}
+
+
+def _draw(spec: TensorSpec, axes: str, gain: float, spread: bool = False) -> Plan:
     check_range("`gain`: values", -abs(gain), abs(gain), spec.dtype)
     if gain == 0:
         return spec.fill(0.0, mean=0.0)
-    sides = {role: math.prod(d for d, r in zip(spec.shape, axes, strict=True) if r == role) for role in "rc*"}
+    sides = _sides(spec, axes)
     # E q² = 1/max(rows, columns): a column of a tall matrix is a unit vector
     std = abs(gain) / math.sqrt(max(sides["r"], sides["c"], 1) * max(sides["*"], 1))
-    return spec.orthogonal(axes, gain, std)
+    return spec.orthogonal(axes, gain, std, spread)

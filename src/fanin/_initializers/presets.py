@@ -20,7 +20,7 @@ from .eye import Eye
 from .hippo import S4D, HippoLegsA, HippoLegsB
 from .logarithmic import LogOfUniform, LogUniform
 from .normal import Normal, TruncatedNormal
-from .orthogonal import DeltaOrthogonal, Orthogonal
+from .orthogonal import ConvolutionOrthogonal, DeltaOrthogonal, Orthogonal
 from .parameters import signature
 from .sinusoidal import Sinusoidal
 from .sparse import Sparse
@@ -96,6 +96,7 @@ SPELLINGS: dict[type, dict[str, Meaning]] = {
                       "rnd_type": "distribution", "rand_type": "distribution"},
     Orthogonal: {"scale": "gain"},
     DeltaOrthogonal: {"scale": "gain"},
+    ConvolutionOrthogonal: {"scale": "gain"},
     Dirac: {},
     Sparse: {"stddev": "std", "sigma": "std"},
     Eye: {"scale": "gain"},
@@ -160,6 +161,7 @@ PRESETS = {
     "uniform_unit_scaling": scaled(1.0, "fan_in", "uniform", "*io", _FACTOR),
     "orthogonal": Preset(Orthogonal),
     "delta_orthogonal": Preset(DeltaOrthogonal),
+    "convolution_orthogonal": Preset(ConvolutionOrthogonal),
     "dirac": Preset(Dirac),
     "sparse": Preset(Sparse, required=("sparsity",)),
     "eye": Preset(Eye),
@@ -190,6 +192,8 @@ ALIASES = {
     "torch_default": ("invariant_uniform", "kaiming_uniform_sqrt5"),
     "uniform_unit_scaling": ("uniform_scaling",),
     "delta_orthogonal": ("convolutional_delta_orthogonal",),
+    "convolution_orthogonal": ("convolutional_orthogonal", "convolutional_orthogonal_1d", "convolutional_orthogonal_2d",
+                               "convolutional_orthogonal_3d"),
     "eye": ("identity",),
     "sinusoidal": ("sinusoidal_positions",),
 }

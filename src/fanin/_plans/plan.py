@@ -68,13 +68,14 @@ class MatrixPlan(NamedTuple):
     """A random (semi-)orthogonal matrix laid into a tensor.
 
     `roles` names each axis: r indexes the matrix's rows, c its columns, * is a kernel axis, where all but the centre
-    is zero.
+    is zero; or, where it is `spread`, part of a kernel that as a whole preserves the norm of a signal of c channels.
     """
 
     shape: Dims
     dtype: np.dtype[Any]
     roles: str
     gain: float
+    spread: bool = False
     mean: complex | None = 0.0
     std: float | None = None
     fan_in: float | None = None
@@ -85,7 +86,7 @@ class MatrixPlan(NamedTuple):
         return math.prod(dim for dim, axis_role in zip(self.shape, self.roles, strict=True) if axis_role == role)
 
     def __repr__(self) -> str:
-        return describe(self, "orthogonal")
+        return describe(self, "orthogonal convolution" if self.spread else "orthogonal")
 
 
 class ArrayPlan(NamedTuple):

@@ -156,9 +156,9 @@ class TensorSpec:
         return SamplerPlan(self.shape, self.dtype, sampler, pattern, mask, tuple(map(np.uint64, mask_params)), mean,
                            std, *self._fans)
 
-    def orthogonal(self, roles: str, gain: float, std: float | None) -> MatrixPlan:
-        """A plan for a random orthogonal matrix; `roles` as in `MatrixPlan`."""
-        return MatrixPlan(self.shape, self.dtype, roles, gain, 0.0, std, *self._fans)
+    def orthogonal(self, roles: str, gain: float, std: float | None, spread: bool = False) -> MatrixPlan:
+        """A plan for a random orthogonal matrix, or convolution; `roles` and `spread` as in `MatrixPlan`."""
+        return MatrixPlan(self.shape, self.dtype, roles, gain, spread, 0.0, std, *self._fans)
 
     def blocks(self, axis: int, plans: Sequence[Plan]) -> BlocksPlan:
         """A plan of plans side by side along an axis, each for its block's shape; they fill this one."""
