@@ -6,9 +6,10 @@ import sys
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file
 
 from fanin import FaninError
-from fanin.checkpoint import init, read_spec
+from fanin.checkpoint import init, read_spec, verify
 from fanin.cli import main
 from fanin.torch import init_module
 
@@ -101,6 +102,22 @@ def test_a_config_alone_is_a_model_that_transformers_loads(tmp_path, rules, fami
         for name in COMPUTED.get(family, [])]
     for name in ("config.json", "generation_config.json"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "model" / name).read_bytes()
+
+
+def test_a_bias_that_a_head_holds_for_its_linear(tmp_path):
+    """BERT's head holds the bias of its decoder, whose weight lies elsewhere: under the set `torch` it is of a Linear's
+    law, in a module and in a checkpoint, where `verify` draws it again."""
+    kind = save_config(tmp_path / "model", "bert")
+
+    init(str(tmp_path / "model"), tmp_path / "out" / "", "torch", seed=5)
+
+    state = load_file(tmp_path / "out" / "model.safetensors")
+    expected = initialized(kind, tmp_path / "model", "torch", 5)
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in state.items())
+    bias = state["cls.predictions.bias"]
+    assert 0.9 / 32**0.5 < bias.abs().max() <= 1 / 32**0.5
+    assert abs(bias.mean()) < 5 * (32 * 3 * bias.numel()) ** -0.5
+    assert verify(tmp_path / "out" / "model.safetensors")[0].ok
 
 
 def test_shards_have_their_config_beside_them(tmp_path, rules):

@@ -400,6 +400,19 @@ def test_fans_of_a_sibling_are_its_layers():
     assert Rules([{**entry, "fans": "shape"}, rest]).assign(params)[1].plan.fan_in == 32 * 16
 
 
+@pytest.mark.parametrize("fans", ["layer", "shape"])
+def test_fans_of_a_sibling_that_lies_elsewhere(fans):
+    """Where there is no sibling the layer's word counts, if it has one: of a head that holds the bias of a tied one."""
+    bias = Parameter("head.bias", (100,), FLOAT32, Layer(("Head",), fan_in=48, fan_out=100))
+    rules = Rules([{"match": "*.bias", "init": "torch_default", "fans_of": "weight", "fans": fans}])
+
+    assert rules.assign([bias])[0].plan.fan_in == 48
+    weight = Parameter("head.weight", (100, 32), FLOAT32)
+    assert Rules([*rules.get_config()["rule"], ("*", "zeros")]).assign([bias, weight])[0].plan.fan_in == 32
+    with pytest.raises(FaninError, match="`fans_of` must name a tensor of the model"):
+        rules.assign([bias._replace(layer=Layer(("Head",)))])
+
+
 def test_layers_go_through_json():
     """What a layer says survives a table; what is no layer is refused."""
     for layer in (UP, DENSE, Layer(), Layer(("Embedding",), "oi*", padding_idx=3), Layer(fan_in=5, fan_out=2.5)):

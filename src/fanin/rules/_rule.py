@@ -122,10 +122,10 @@ class Rule:
         sibling = depth = None
         if "fans_of" in self.entry:
             name = self._sibling("fans_of", parameter, match)
-            if name not in model.parameters:
+            sibling = model.parameters.get(name)
+            if sibling is None and (parameter.layer or NO_LAYER).fan_in is None:
                 raise FaninValueError(f"`fans_of` must name a tensor of the model (got {name!r}): give this one a rule "
                                       f"of its own first, such as {{{parameter.name!r}: 'zeros'}}")
-            sibling = model.parameters[name]
         if self.counts_layers:
             depth = model.depths.find(parameter.name, match)
             if depth is None:
@@ -150,6 +150,8 @@ class Rule:
         facts = Facts(layer if self.by_layer else NO_LAYER, model.usual)
         if context.shape is not None:
             facts = self._fans_of(context.layer, context.shape, model)
+        elif "fans_of" in self.entry:  # no such tensor, but the layer tells them
+            facts = Facts(Layer(fan_in=layer.fan_in, fan_out=layer.fan_out), model.usual)
         chosen = self._build(facts, self._variables(parameter, context, model, facts) if self.names else {})
         row = layer.padding_idx if self.padding_idx is None else self.padding_idx
         return chosen if row is None else _with_zero_row(chosen[0], row, parameter, facts)

@@ -54,7 +54,8 @@ class Rules:
     - `weights`: true: only what layers multiply by, which has two axes or more: no vectors, no indices.
     - `rank`: only parameters with that many axes; a list allows several.
     - `rank_of`: the axes are counted on a sibling instead; without that sibling the rule does not apply.
-    - `fans_of`: fan_in and fan_out are those of a sibling, as for biases drawn with their weight's fans.
+    - `fans_of`: fan_in and fan_out are those of a sibling, as for biases drawn with their weight's fans; where there is
+      no such sibling, those that the parameter's layer tells, as of a bias that BERT's head holds for its decoder.
     - `fans`: "layer", by default: the fans are those of the layer's type where it is known (transposed and grouped
       convolutions, stacked projections) and `init` doesn't give layout, groups or transposed itself; "shape": by the
       shape and the scheme's layout alone, which is how torch counts.

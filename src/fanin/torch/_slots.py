@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from .._errors import FaninTypeError
 from ..rules import Parameter
@@ -28,8 +29,11 @@ def find_slots(module: Any, buffers: Any, prefix: str) -> list[Slot]:
     layers, slots, followed = Layers(module), [], states(located)
     for place in located:
         spec, tensor = place.spec(), place.tensor
-        parameter = Parameter(place.name, tuple(spec.shape), _numpy_dtype(spec.dtype),
-                              layers.find(place.owner, place.key, spec.ndim))
+        layer = layers.find(place.owner, place.key, spec.ndim)
+        if place.name in tied and place.key == "bias" and isinstance(place.owner, nn.Linear):
+            # under the other name no weight need be beside it: BERT's head holds its decoder's bias
+            layer = layer._replace(fan_in=place.owner.in_features, fan_out=place.owner.out_features)
+        parameter = Parameter(place.name, tuple(spec.shape), _numpy_dtype(spec.dtype), layer)
         follows = followed.get(id(tensor))
         slots.append(Slot(parameter, place, tied.get(place.name, ""), _left(place, follows),
                           place.buffer and not follows, place.persistent,
