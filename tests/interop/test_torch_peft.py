@@ -5,7 +5,10 @@ import copy
 import pytest
 import torch
 from peft import IA3Config, LoraConfig, get_peft_model
+from torch import distributed as dist
 from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 
 from fanin import Constant, FaninTypeError, FaninWarning, Registry
 from fanin.rules import Parameter, Rules
@@ -166,6 +169,33 @@ def test_other_adapters_are_refused(config, kind):
     with pytest.raises(FaninTypeError, match=f"{kind}.*before get_peft_model"):
         init_module(model, "transformer", seed=0)
     assert all(map(torch.equal, before.values(), model.state_dict().values()))
+
+
+@pytest.fixture
+def mesh():
+    """A group of one process."""
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield init_device_mesh("cpu", (1,))
+    dist.destroy_process_group()
+
+
+def test_sharded_adapters(mesh):
+    """LoRA's under FSDP2 are those of the whole module, and each base has the plain model's bits."""
+    whole, sharded = adapted("lora"), fully_shard(adapted("lora", "meta"), mesh=mesh)
+    init_module(whole, "transformer", seed=7)
+    init_module(sharded, "transformer", seed=7, device="cpu")
+    found = {name: tensor.full_tensor() for name, tensor in sharded.named_parameters()}
+    assert found.keys() == dict(whole.named_parameters()).keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in whole.named_parameters())
+
+
+def test_sharded_magnitudes_are_refused(mesh):
+    """DoRA's are norms of whole rows: what to do is said, and nothing is written."""
+    model = fully_shard(adapted("dora"), mesh=mesh)
+    before = [tensor.full_tensor().clone() for tensor in model.parameters()]
+    with pytest.raises(FaninTypeError, match="lora_magnitude_vector.*initialize it before it is sharded"):
+        init_module(model, "transformer", seed=7)
+    assert all(torch.equal(old, tensor.full_tensor()) for old, tensor in zip(before, model.parameters(), strict=True))
 
 
 def test_a_model_of_transformers(tmp_path):

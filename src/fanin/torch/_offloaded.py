@@ -1,4 +1,4 @@
-"""Modules that accelerate has offloaded: what runs is not what is registered."""
+"""Modules whose registered parameters are not those that run: offloaded by accelerate, split by deepspeed's ZeRO-3."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ from ._places import modules
 
 
 def check_here(module: nn.Module) -> None:
-    """FaninValueError for parameters that accelerate keeps elsewhere and copies in for each forward pass."""
-    if "accelerate.hooks" not in sys.modules:  # without it no module can have its hooks
-        return
+    """FaninValueError for parameters that another library keeps elsewhere and brings in for each forward pass."""
+    if "accelerate.hooks" in sys.modules:  # without it no module can have its hooks
+        _check_dispatched(module)
+    if "deepspeed" in sys.modules:
+        _check_gathered(module)
+
+
+def _check_dispatched(module: nn.Module) -> None:
     away = [path.rstrip(".") or "module" for path, part in modules(module)
             if any(getattr(hook, "offload", False) for hook in _hooks(getattr(part, "_hf_hook", None)))]
     if away:
@@ -30,3 +35,13 @@ def _hooks(hook: Any) -> Iterator[Any]:
         yield from _hooks(each)
     if hook is not None:
         yield hook
+
+
+def _check_gathered(module: nn.Module) -> None:
+    split = [name for name, parameter in module.named_parameters()
+             if getattr(parameter, "ds_numel", 0) > parameter.numel()]
+    if split:
+        raise FaninValueError(
+            f"`module` must hold whole parameters (ZeRO-3 has split {listed(split, at_most=3)}): call this inside "
+            "deepspeed.zero.GatheredParameters(list(module.parameters()), modifier_rank=0), part by part with `prefix` "
+            "where the whole has no room")
