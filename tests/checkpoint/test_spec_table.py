@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
-from fanin import Constant, FaninError, Registry, Rules, Uniform
+from fanin import Constant, FaninError, Registry, Rules, Sinusoidal, Uniform
 from fanin.checkpoint import Spec, read_spec, write_table
 from fanin.checkpoint._format import DTYPES, dtype_of
 from fanin.checkpoint._spec.tables import table_text
@@ -126,7 +126,8 @@ SHAPES = st.lists(st.integers(1, 9), min_size=3, max_size=5).map(tuple)
 FANS = st.none() | st.integers(1, 99) | st.floats(0.5, 99)
 LAYER = st.builds(Layer, st.lists(st.text("aB_.9é\"\\", min_size=1), max_size=3).map(tuple),
                   st.sampled_from([None, "oi*", "io*", "*io"]), st.just(1), st.booleans(), FANS, FANS,
-                  st.none() | st.integers(-3, 3), st.sampled_from([None, Constant(1.0), Uniform(-0.5, 0.5)]))
+                  st.none() | st.integers(-3, 3), st.sampled_from([None, Constant(1.0), Uniform(-0.5, 0.5)]),
+                  st.sampled_from([None, Sinusoidal(halves=True), Constant([[0.1, 0.2]])]))
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=9).filter(lambda name: name != "__metadata__")
 
 

@@ -8,7 +8,7 @@ import torch
 import transformers
 from safetensors.torch import load_file
 
-from fanin import FaninError
+from fanin import FaninError, FaninWarning, Registry
 from fanin.checkpoint import init, read_spec, verify
 from fanin.cli import main
 from fanin.torch import init_module
@@ -43,8 +43,6 @@ FAMILIES = {  # model type -> (class, parameters of the config)
     "gemma2": ("Gemma2ForCausalLM", {**TEXT, "num_key_value_heads": 2, "head_dim": 8}),
     "resnet": ("ResNetForImageClassification", {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1]}),
 }
-# A frozen table, which `init_module` fills with what the model computes; a checkpoint has the rules' draw, and a note.
-COMPUTED = {"whisper": ["model.encoder.embed_positions.weight"]}
 # Layers count in every rule that they can count in: fans, the axis of rows, padding rows.
 RULES = [{"match": "*num_batches_tracked", "init": "zeros"},
          {"match": "*", "rank": [0, 1], "init": {"name": "uniform", "low": 0.5}},
@@ -96,12 +94,25 @@ def test_a_config_alone_is_a_model_that_transformers_loads(tmp_path, rules, fami
     assert not any(report.values()), report
     state, expected = loaded.state_dict(), initialized(kind, tmp_path / "model", str(rules), 5)
     assert state.keys() == expected.keys()
-    assert [name for name in state if not torch.equal(state[name], expected[name])] == COMPUTED.get(family, [])
-    assert [note for note in read_spec(tmp_path / "model").notes if "the model computes it" in note] == [
-        f"the model computes it, and init_module gives it these values; a checkpoint gets what the rules draw: {name}"
-        for name in COMPUTED.get(family, [])]
+    assert [name for name in state if not torch.equal(state[name], expected[name])] == []
     for name in ("config.json", "generation_config.json"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "model" / name).read_bytes()
+
+
+def test_a_frozen_table_is_in_the_checkpoint(tmp_path):
+    """Whisper's sinusoids, whatever the rules; from the config, from the file made of it, and where `verify` draws."""
+    save_config(tmp_path / "model", "whisper")
+    name = "model.encoder.embed_positions.weight"
+    table = torch.from_numpy(Registry.get("whisper_sinusoids")((50, 32)))
+    file, again = tmp_path / "out" / "model.safetensors", tmp_path / "again.safetensors"
+
+    with pytest.warns(FaninWarning, match=f"frozen, and computed by the model: .*{name}"):
+        init(str(tmp_path / "model"), tmp_path / "out" / "", {"*": "ones"}, seed=5)
+    with pytest.warns(FaninWarning, match=name):
+        init(file, again, {"*": {"name": "normal", "std": 0.02}}, seed=6)
+
+    assert torch.equal(load_file(file)[name], table) and torch.equal(load_file(again)[name], table)
+    assert verify(file)[0].ok and verify(again)[0].ok
 
 
 def test_a_bias_that_a_head_holds_for_its_linear(tmp_path):

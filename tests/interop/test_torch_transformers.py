@@ -11,7 +11,17 @@ from torch import nn
 from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
 import fanin
-from fanin import Constant, FaninValueError, FaninWarning, LogOfUniform, MambaALog, MambaDtBias, Normal
+from fanin import (
+    Constant,
+    FaninValueError,
+    FaninWarning,
+    LogOfUniform,
+    MambaALog,
+    MambaDtBias,
+    Normal,
+    Registry,
+    Sinusoidal,
+)
 from fanin.torch import init_module, parameters
 
 SMALL = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -284,13 +294,48 @@ def test_a_frozen_table_that_the_model_computes_stays(rules, on_meta):
 
     table = init_module(model, rules, seed=0, device="cpu" if on_meta else None)
 
-    assert torch.equal(model.encoder.embed_positions.weight, expected)
+    weight = model.encoder.embed_positions.weight
+    assert torch.equal(weight, torch.from_numpy(Registry.get("whisper_sinusoids")((12, 16))))
+    assert (abs(weight - expected) < 1e-5).all()  # which transformers computes in float32
     assert not model.encoder.embed_positions.weight.requires_grad
     assert on_meta or not torch.equal(model.decoder.embed_positions.weight, before)
     assert "frozen, and computed by the model: it gets these values, whatever the rules: " \
            "encoder.embed_positions.weight" in table.warnings
     kept = init_module(model, fanin.Rules([("encoder.embed*", "keep"), ("*", "ones")]), seed=0)
     assert {row.parameter.name: row for row in kept}["encoder.embed_positions.weight"].scheme is None
+
+
+TABLES = {
+    "pegasus": (transformers.PegasusModel, transformers.PegasusConfig(
+        vocab_size=60, d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, encoder_ffn_dim=16,
+        decoder_attention_heads=2, decoder_ffn_dim=16, max_position_embeddings=300), Sinusoidal(halves=True)),
+    "roformer": (transformers.RoFormerModel, transformers.RoFormerConfig(
+        vocab_size=60, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+        max_position_embeddings=300), Sinusoidal(halves=True)),
+    "patchtst": (transformers.PatchTSTModel, transformers.PatchTSTConfig(
+        d_model=16, num_hidden_layers=1, num_attention_heads=2, ffn_dim=16, context_length=32, patch_length=4,
+        patch_stride=4, positional_encoding_type="sincos"), None),
+}
+
+
+@pytest.mark.parametrize("family", TABLES)
+def test_frozen_tables_are_drawn_by_their_scheme(family):
+    """Sinusoids are known by their values, whatever the class is called; other tables are the model's own, to the bit.
+    A checkpoint gets the same."""
+    kind, config, scheme = TABLES[family]
+    model = kind(config)
+    own = {name: each.clone() for name, each in model.named_parameters() if not each.requires_grad}
+    assert own
+
+    table = init_module(model, "he_normal", seed=0)
+
+    rows = {row.parameter.name: row for row in table}
+    spec = {each.name: each for each in fanin.checkpoint.read_spec(model).tensors}
+    for name, values in own.items():
+        assert (rows[name].scheme == scheme) if scheme else isinstance(rows[name].scheme, Constant)
+        assert spec[name].layer.fixed == rows[name].scheme
+        weight = model.get_parameter(name)
+        assert torch.equal(weight, values) if scheme is None else (abs(weight - values) < 2e-5).all()
 
 
 def test_frozen_weights_that_are_drawn_are_told_once():

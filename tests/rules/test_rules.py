@@ -16,6 +16,7 @@ from fanin import (
     Normal,
     Orthogonal,
     Registry,
+    Sinusoidal,
     Sparse,
     TruncatedNormal,
     VarianceScaling,
@@ -413,13 +414,32 @@ def test_fans_of_a_sibling_that_lies_elsewhere(fans):
         rules.assign([bias._replace(layer=Layer(("Head",)))])
 
 
+TABLE = Layer(("Embedding",), "oi*", padding_idx=1, fixed=Sinusoidal())
+
+
+@pytest.mark.parametrize("rules", [{"*": "ones"}, "he_normal", {"*": {"name": "dirac"}}, "transformer",
+                                   {"table": "start"}], ids=str)
+def test_no_rule_changes_what_is_fixed(rules):
+    """A table that is never trained gets its start, and a warning says so; a rule may leave it as it is."""
+    table = Parameter("table", (6, 8), np.dtype("float32"), TABLE)
+
+    assigned = Rules.of(rules).assign([table])
+
+    assert assigned[0].scheme == Sinusoidal() and assigned[0].plan == Sinusoidal().describe((6, 8))
+    assert assigned.warnings == ("frozen, and computed by the model: it gets these values, whatever the rules: table",)
+    kept = Rules({"table": "keep"}).assign([table])
+    assert kept[0].scheme is None and kept.warnings == ()
+    assert Layer(("Linear",)).completed(TABLE).fixed == TABLE.fixed and not UP.completed(Layer(("Linear",))).fixed
+
+
 def test_layers_go_through_json():
     """What a layer says survives a table; what is no layer is refused."""
-    for layer in (UP, DENSE, Layer(), Layer(("Embedding",), "oi*", padding_idx=3), Layer(fan_in=5, fan_out=2.5)):
+    for layer in (UP, DENSE, Layer(), Layer(("Embedding",), "oi*", padding_idx=3), Layer(fan_in=5, fan_out=2.5), TABLE):
         assert Layer.from_json(json.loads(json.dumps(layer.to_json()))) == layer
     for table, message in (([], "must be a table"), ({"kind": 1}, "kind"), ({"types": "Conv"}, "`types`"),
                            ({"layout": "xy"}, "`layout`"), ({"groups": 0}, "`groups`"), ({"fan_in": 0}, "`fan_in`"),
-                           ({"transposed": 1}, "`transposed`"), ({"padding_idx": 1.5}, "`padding_idx`")):
+                           ({"transposed": 1}, "`transposed`"), ({"padding_idx": 1.5}, "`padding_idx`"),
+                           ({"fixed": {"scheme": "table"}}, "`scheme`")):
         with pytest.raises(FaninError, match=message):
             Layer.from_json(table)
 

@@ -21,6 +21,9 @@ def doubts(rows: Iterable[Row], by_shape: set[str]) -> list[str]:
 
 def _remarks(row: Row, by_shape: set[str]) -> Iterator[tuple[str, str]]:
     parameter, layer = row.parameter, row.parameter.layer or NO_LAYER
+    if layer.fixed is not None:
+        yield "frozen, and computed by the model: it gets these values, whatever the rules", parameter.name
+        return
     if is_norm_weight(parameter) and not _is_constant(row.scheme):
         yield f"a norm's weight gets random values (it starts from {start_of_norm(parameter)})", parameter.name
     if start_of_adapter(parameter.name) == _ZEROS and not _is_constant(row.scheme):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from .._initializers import Constant, Initializer, LogOfUniform, MambaALog, MambaDtBias
 from ._adapters import start_of_adapter
-from ._parameter import Parameter
+from ._parameter import NO_LAYER, Parameter
 
 # A state-space mixer (Mamba, Gated DeltaNet and their kin) is known by an `A_log`; these are beside it.
 _A_LOG, _SKIP = "A_log", "D"
@@ -21,8 +21,9 @@ def start(parameter: Parameter, model: Mapping[str, Parameter]) -> Initializer |
 
     `model` has all parameters by name.
     """
-    if parameter.layer is not None and parameter.layer.start is not None:
-        return parameter.layer.start
+    layer = parameter.layer or NO_LAYER
+    if layer.start is not None or layer.fixed is not None:
+        return layer.start or layer.fixed
     if adapter := start_of_adapter(parameter.name):
         return adapter
     prefix, key = _split(parameter.name, _A_LOG, *_STATE_SPACE)

@@ -24,6 +24,7 @@ class Layer(NamedTuple):
         padding_idx: the row (along axis 0) that stays zero, as of an embedding.
         start: the scheme that the parameter starts from by its meaning in the layer, where that leaves no choice: ones
             for a norm's weight, zeros for one that is applied as 1 + weight.
+        fixed: the scheme of a table that is never trained, which no rule changes: sinusoidal positions.
     """
 
     types: tuple[str, ...] = ()
@@ -34,6 +35,7 @@ class Layer(NamedTuple):
     fan_out: float | None = None
     padding_idx: int | None = None
     start: Initializer | None = None
+    fixed: Initializer | None = None
 
     def fans(self, shape: tuple[int, ...], layout: str = "oi*") -> Fans:
         """The parameter's fans; `layout` where the layer tells none.
@@ -50,14 +52,15 @@ class Layer(NamedTuple):
         """What this layer and another one say of a parameter that both hold; this one's word where both say something.
 
         >>> Layer(("Linear",), "oi*").completed(Layer(("Embedding",), "oi*", padding_idx=0))
-        Layer(types=('Linear', 'Embedding'), layout='oi*', ..., padding_idx=0, start=None)
+        Layer(types=('Linear', 'Embedding'), layout='oi*', ..., padding_idx=0, start=None, fixed=None)
         """
         if self == other:
             return self
         axes = other if self.layout is None else self
         return axes._replace(types=tuple(dict.fromkeys(self.types + other.types)),
                              padding_idx=other.padding_idx if self.padding_idx is None else self.padding_idx,
-                             start=other.start if self.start is None else self.start)
+                             start=other.start if self.start is None else self.start,
+                             fixed=other.fixed if self.fixed is None else self.fixed)
 
     def to_json(self) -> dict[str, Any]:
         """The fields that say something, for a JSON table.
@@ -66,8 +69,8 @@ class Layer(NamedTuple):
         {'types': ['Linear'], 'layout': 'oi*'}
         """
         changed = {key: value for key, value in self._asdict().items() if value != self._field_defaults[key]}
-        return changed | ({"types": list(self.types)} if self.types else {}) | (
-            {"start": self.start.get_config()} if self.start is not None else {})
+        schemes = {key: value.get_config() for key, value in changed.items() if isinstance(value, Initializer)}
+        return changed | ({"types": list(self.types)} if self.types else {}) | schemes
 
     @classmethod
     def from_json(cls, table: dict[str, Any]) -> Layer:
@@ -85,6 +88,7 @@ class Layer(NamedTuple):
             "fan_in": lambda value: _positive("fan_in", value),
             "fan_out": lambda value: _positive("fan_out", value),
             "padding_idx": lambda value: integer("padding_idx", value), "start": Initializer.from_config,
+            "fixed": Initializer.from_config,
         }
         try:
             return cls(tuple(types), **{key: check(table[key]) for key, check in checks.items()

@@ -144,9 +144,10 @@ class Rule:
         if self.init == ARANGE:
             count = _count(parameter)
             return Constant(np.arange(count, dtype=parameter.dtype)), f"arange({count})"
-        if context.start is not None:
-            return context.start, label(context.start)
         layer = parameter.layer or NO_LAYER
+        certain = context.start if layer.fixed is None else layer.fixed
+        if certain is not None:
+            return certain, label(certain)
         facts = Facts(layer if self.by_layer else NO_LAYER, model.usual)
         if context.shape is not None:
             facts = self._fans_of(context.layer, context.shape, model)

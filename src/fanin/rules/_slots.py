@@ -15,10 +15,9 @@ import numpy as np
 from .._drawing.execute import compile_samplers
 from .._dtypes import as_dtype
 from .._errors import FaninTypeError, FaninValueError, listed
-from .._initializers import Initializer
 from ._parameter import NO_LAYER, Layer, Parameter
 from ._rules import Rules
-from ._table import Row, Table, label
+from ._table import Row, Table
 from ._warnings import grouped
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ class Slot(NamedTuple):
         buffer: whether it is left because it is a buffer, which the argument `buffers` may choose.
         persistent: whether checkpoints have it.
         frozen: whether it is not trained.
-        fixed: what the model computes for it, which it gets if it gets anything.
         warning: what its user should know should it be drawn; the same text for many slots becomes one warning.
     """
 
@@ -48,7 +46,6 @@ class Slot(NamedTuple):
     persistent: bool = True
     frozen: bool = False
     warning: str = ""
-    fixed: Initializer | None = None
 
     @property
     def note(self) -> str:
@@ -104,7 +101,7 @@ def assign_slots(rules: Rules, slots: list[Slot], layout: str = "torch", partial
     others = {slot.parameter.name: slot.note for slot in slots if slot.note}
     table = rules._assign(asked(slots), layout, partial, siblings, others)
     assigned = iter(table)
-    rows = [Row(slot.parameter, note=slot.note) if slot.note else _fixed(slot, next(assigned)) for slot in slots]
+    rows = [Row(slot.parameter, note=slot.note) if slot.note else next(assigned) for slot in slots]
     drawn = [slot for slot, row in zip(slots, rows) if row.scheme is not None]
     remarks = grouped((text, slot.parameter.name) for text, slot in _remarks(drawn))
     seed = source if source is None or isinstance(source, int) else source.seed
@@ -123,14 +120,6 @@ def compile_first(rows: Iterable[Row], views: Mapping[str, Any] | None = None) -
             compile_samplers(row.plan, out.device, out)
 
 
-def _fixed(slot: Slot, row: Row) -> Row:
-    """The row of a slot, with what its model computes in place of what rules would draw."""
-    if slot.fixed is None or row.scheme is None:
-        return row
-    plan = slot.fixed.describe(slot.parameter.shape, slot.parameter.dtype)
-    return row._replace(scheme=slot.fixed, label=label(slot.fixed), plan=plan)
-
-
 def _remarks(drawn: list[Slot]) -> Iterator[tuple[str, Slot]]:
     """(what is to be told, of which slot); FaninValueError where there is nothing to draw into at all."""
     empty = [slot for slot in drawn if 0 in slot.parameter.shape]
@@ -142,9 +131,7 @@ def _remarks(drawn: list[Slot]) -> Iterator[tuple[str, Slot]]:
     for slot in drawn:
         if slot.warning:
             yield slot.warning, slot
-        if slot.fixed is not None:
-            yield "frozen, and computed by the model: it gets these values, whatever the rules", slot
-        elif slot.frozen:
+        if slot.frozen and (slot.parameter.layer or NO_LAYER).fixed is None:
             yield "drawn, though frozen (it is not trained)", slot
     for slot in empty:
         yield f"without elements, so nothing is drawn{hint}", slot

@@ -44,13 +44,7 @@ def of_module(module: nn.Module) -> Spec:
     from ...rules._slots import asked
     from ...torch._slots import find_slots
 
-    slots = find_slots(module, True, "")
-    computed = [slot.parameter.name for slot in slots if slot.fixed is not None]
-    notes = list(_notes(module))
-    if computed:
-        notes.append("the model computes it, and init_module gives it these values; a checkpoint gets what the rules "
-                     f"draw: {listed(computed, at_most=3)}")
-    return of_parameters(asked(slots), notes)
+    return of_parameters(asked(find_slots(module, True, "")), _notes(module))
 
 
 def _build(source: str) -> nn.Module:
