@@ -1,28 +1,42 @@
-"""Sphinx configuration; `tox -e docs` builds with warnings as errors."""
+"""Sphinx configuration; `tox -e docs` builds with warnings as errors, and looks at the pages in a browser."""
 
 import importlib.metadata
+import inspect
 import re
+import sys
+from pathlib import Path
+
+import fanin
 
 project = "fanin"
 author = "fanin contributors"
 copyright = "2026, fanin contributors"
 release = importlib.metadata.version("fanin")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton",
+              "sphinx_design"]
 exclude_patterns = ["_build"]
 default_role = "code"  # docstrings mark code with single backticks
 
-myst_enable_extensions = ["deflist"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"
+autodoc_typehints_format = "short"
 autodoc_mock_imports = ["dask", "jax", "keras", "onnx", "torch"]  # none is needed to read what fanin does with them
+maximum_signature_line_length = 80
+suppress_warnings = ["ref.python"]  # `fanin.rules` and `fanin.torch` have a Comparison each: a short type can mean both
 napoleon_numpy_docstring = False
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "  # what is copied can be run: no prompts, no output
+copybutton_prompt_is_regexp = True
 
 html_theme = "furo"
 html_title = f"fanin {release}"
+html_static_path = ["_static"]
+html_css_files = ["fanin.css"]
 
+PACKAGE = Path(fanin.__file__).parent
 _CODE_OR_MARKUP = re.compile(r"(`[^`]*`)|([*|])")
 
 
@@ -35,5 +49,20 @@ def escape_markup(app, what, name, obj, options, lines):
             lines[number] = _CODE_OR_MARKUP.sub(lambda found: found[1] or "\\" + found[2], line)
 
 
+def find_source(app, module, attribute):
+    """The module that a public name is written in: its class or function says that it is `fanin`'s own."""
+    value = sys.modules.get(module)
+    for part in (attribute or "").split("."):
+        value = getattr(value, part, None)
+    functions = [inspect.unwrap(each) for each in (value, *getattr(value, "__dict__", {}).values())
+                 if inspect.isfunction(each)]
+    for function in functions:
+        path = Path(function.__code__.co_filename)
+        if path.is_relative_to(PACKAGE):
+            return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    return None
+
+
 def setup(app):
     app.connect("autodoc-process-docstring", escape_markup, priority=400)  # before napoleon, which adds markup
+    app.connect("viewcode-follow-imported", find_source)

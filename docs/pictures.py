@@ -16,13 +16,14 @@ FOLDER = Path(__file__).parent
 DEPTH, WIDTH, BATCH = 40, 256, 64
 COMPARED = {
     "torch's default": "torch",
+    "xavier_normal": {"*.bias": "zeros", "*": "xavier_normal"},
     "N(0, 0.02)": {"*.bias": "zeros", "*": {"name": "normal", "std": 0.02}},
     "he_normal": {"*.bias": "zeros", "*": "he_normal"},
 }
 
 
 def hero():
-    """A 40-layer ReLU network of width 256 at three initializations, as an SVG that is the same on each run."""
+    """A 40-layer ReLU network of width 256 at four initializations, as an SVG that is the same on each run."""
     layers = [layer for _ in range(DEPTH) for layer in (torch.nn.Linear(WIDTH, WIDTH), torch.nn.ReLU())]
     batch = torch.from_numpy(fanin.Normal()((BATCH, WIDTH), seed=0, name="batch"))
     compared = signal(torch.nn.Sequential(*layers), batch, compare=COMPARED, seed=0)

@@ -11,9 +11,9 @@ import pytest
 import fanin
 from docs_session import ROOT, run
 
-# pages with blocks that need torch, JAX, … installed
-FRAMEWORK_PAGES = {"checkpoints.md", "configs.md", "models.md", "sharding.md", "signal.md"}
-PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# pages with blocks that need torch, JAX, … installed, as those of README.md do
+FRAMEWORK_PAGES = {"checkpoints.md", "configs.md", "models.md", "quickstart.md", "sharding.md", "signal.md"}
+PAGES = [page for page in sorted((ROOT / "docs").glob("*.md"))
          if re.search(r"^```(python|console)$", page.read_text("utf-8"), flags=re.MULTILINE)
          and page.name not in FRAMEWORK_PAGES]
 # runs the command line; needs numba-cuda; need a framework

@@ -32,7 +32,7 @@ def names_in(path):
 
 def documented():
     """The names, relative to `fanin`, that some page has an autodoc directive for."""
-    return {name for page in DOCS.glob("*.md") for name in DIRECTIVE.findall(page.read_text("utf-8"))}
+    return {name for page in DOCS.rglob("*.md") for name in DIRECTIVE.findall(page.read_text("utf-8"))}
 
 
 def on_demand():

@@ -8,7 +8,8 @@ import fanin
 from docs_session import ROOT, run
 
 # which test_docs.py leaves to this file
-PAGES = ("checkpoints.md", "configs.md", "models.md", "sharding.md", "signal.md")
+PAGES = ("README.md", "docs/checkpoints.md", "docs/configs.md", "docs/models.md", "docs/quickstart.md",
+         "docs/sharding.md", "docs/signal.md")
 
 
 def modules():
@@ -23,7 +24,7 @@ def modules():
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_of_a_page_runs(page, tmp_path):
     """Every Python and console block runs, in order, and prints what the page says."""
-    done = run(tmp_path, str(ROOT / "docs" / page))
+    done = run(tmp_path, str(ROOT / page))
 
     assert done.returncode == 0, done.stderr
 
