@@ -79,6 +79,62 @@ def test_figures_are_those_of_the_arrays():
     assert last.rms == pytest.approx(float(jnp.sqrt(jnp.mean(model(BATCH)**2))), rel=1e-4)
 
 
+@pytest.mark.parametrize("make", [in_linen, in_nnx, in_equinox])
+def test_a_forward_pass_alone_has_the_same_figures(make):
+    """grad=False gives what the pass with gradients gives, but for these, and says so; also under vmap."""
+    apply, variables = make()
+
+    both = signal(apply, variables, BATCH, rules=HE, seed=0)
+    forward = signal(apply, variables, BATCH, rules=HE, seed=0, grad=False)
+
+    assert forward.loss is None and "Forward only." in forward.to_text() and forward.alive
+    assert len(forward.layers) == len(both.layers)
+    for one, other in zip(forward.layers, both.layers):
+        assert one.gradient is None and one.weight_gradient is None and other.gradient > 0
+        assert one.title == other.title and one.weight_norm == other.weight_norm
+        for field in ("rms", "ratio", "zeros", "dead", "cosine"):
+            value, expected = getattr(one, field), getattr(other, field)
+            assert value is expected is None or value == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_dead_units_are_those_that_no_row_wakes():
+    """The share of units that are zero in all rows; None under vmap, where no layer sees two rows."""
+    model = nnx.Sequential(nnx.Linear(WIDTH, 8, rngs=nnx.Rngs(0)), Relu(), nnx.Linear(8, 3, rngs=nnx.Rngs(1)))
+    model.layers[0].bias[...] = jnp.asarray([-100.0, -100.0] + [0.0] * 6)
+
+    rows = signal(lambda model, x: model(x), model, BATCH).layers
+    mapped = signal(lambda model, x: jax.vmap(model)(x), in_equinox()[1], BATCH).layers
+
+    hidden = np.asarray(jax.nn.relu(model.layers[0](BATCH)))
+    assert rows[1].dead == (hidden == 0).all(0).mean() >= 0.25 and rows[1].zeros == pytest.approx((hidden == 0).mean())
+    assert all(row.dead is None and row.cosine is None for row in mapped)
+
+
+class Relu(nnx.Module):
+    def __call__(self, x):
+        return nnx.relu(x)
+
+
+def test_the_spectrum_is_that_of_the_weights_as_matrices():
+    """All singular values of each weight, outputs by all else: an attention's, with two axes of outputs, included."""
+    class Net(nnx.Module):
+        def __init__(self, rngs):
+            self.attention = nnx.MultiHeadAttention(num_heads=2, in_features=8, qkv_features=6, decode=False, rngs=rngs)
+
+        def __call__(self, x):
+            return self.attention(x)
+
+    model = Net(nnx.Rngs(0))
+
+    found = signal(lambda model, x: model(x), model, BATCH.reshape(8, 16, 8), spectrum=True)
+
+    kernel = np.asarray(model.attention.query.kernel[...])
+    expected = np.linalg.svd(kernel.reshape(8, 6), compute_uv=False)
+    assert found.spectra["attention.query.kernel"] == pytest.approx(expected.tolist(), rel=1e-4)
+    query = next(row for row in found.layers if row.layer == "attention.query")
+    assert query.weight_norm == pytest.approx(expected[0], rel=1e-3) and query.fan_in == 8
+
+
 def test_layers_under_transformations():
     """A scanned layer has one row with its means, a rematerialized one its own, and nothing leaks out of a trace."""
     class Step(linen.Module):
@@ -97,6 +153,9 @@ def test_layers_under_transformations():
     assert [row.layer for row in found.layers] == ["ScanStep_0.Dense_0", "ScanStep_0", "CheckpointDense_0", ""]
     assert found.alive and all(row.gradient > 0 for row in found.layers)
     assert found.layers[0].rms == pytest.approx(math.sqrt(2), rel=0.15)
+    forward = signal(Deep().apply, Deep().init(jax.random.key(0), BATCH), BATCH, grad=False)
+    assert [(row.layer, row.rms) for row in forward.layers] == [
+        (row.layer, pytest.approx(row.rms, rel=1e-4)) for row in found.layers]
 
 
 def test_no_trace():

@@ -6,3 +6,7 @@ from .layers import InitialLoss as InitialLoss
 from .layers import LayerSignal as LayerSignal
 from .result import Signal as Signal
 from .verdict import Verdict as Verdict
+from .weights import Weight as Weight
+from .weights import as_matrix as as_matrix
+from .weights import spectra as spectra
+from .weights import with_weights as with_weights

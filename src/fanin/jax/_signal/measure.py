@@ -7,18 +7,17 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from ..._errors import FaninError, FaninTypeError
-from ..._initializers import Normal
+from ..._checks import flag
+from ..._errors import FaninTypeError
 from ..._seeding import check_source
-from ..._signal import Comparison, InitialLoss, LayerSignal, Signal, by_label
+from ..._signal import Comparison, Signal, Weight, by_label, spectra, with_weights
 from ...rules import Rules
+from ...rules._facts import LAYOUTS
 from ...rules._slots import Slot
 from .._models import _find_slots, init_model
-from . import taps
+from . import passes, taps
 from .intercept import intercepted
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 def signal(apply: Callable[..., Any], variables: Any, *inputs: Any, rules: Any = None,
            compare: Mapping[str, Any] | None = None, seed: Seed | None = None,
-           loss: Callable[[Any], Any] | None = None) -> Signal | Comparison:
+           loss: Callable[[Any], Any] | None = None, grad: bool = True, spectrum: bool = False) -> Signal | Comparison:
     """See whether a signal lives: a forward and a backward pass, and for each layer how large it is there.
 
     The result and its verdict are those of `fanin.torch.signal`. Nothing is written into the model; its states are
@@ -41,10 +40,13 @@ def signal(apply: Callable[..., Any], variables: Any, *inputs: Any, rules: Any =
         *inputs: one batch, such as `jax.random.normal(key, (8, 28, 28, 1))`.
         rules, compare, seed: as in `fanin.torch.signal`: draw weights as `init_model` would.
         loss: a function of the output; without one a fixed random projection of the output with unit variance.
+        grad: False for the forward pass alone.
+        spectrum: also all singular values of each weight, which takes long.
 
     Returns:
-        A `Signal`, or with `compare` a `Comparison`. Layers whose output nothing depends on have no row. A layer in a
-        scan has one, with the means over its iterations. Layers inside nnx' own transformations have none.
+        A `Signal`, or with `compare` a `Comparison`. A layer in a scan has one row, with the means over its iterations.
+        Layers inside nnx' own transformations have none, and with `grad` neither have those whose output the loss does
+        not depend on. Under `jax.vmap` no layer sees two rows of the batch: figures have no cosine and no dead units.
 
     Raises:
         FaninTypeError, FaninValueError: `rules` with `compare`, a loss that is no scalar, no layer that is called; what
@@ -63,10 +65,12 @@ def signal(apply: Callable[..., Any], variables: Any, *inputs: Any, rules: Any =
         if not callable(value) and not (name == "loss" and value is None):
             raise FaninTypeError(f"`{name}` must be a function (got {value!r:.100})")
     check_source(seed)
+    grad, spectrum = flag("grad", grad), flag("spectrum", spectrum)
     if hasattr(apply, "lower"):  # jitted: it would keep the trace of the first pass, which has no taps
         apply = getattr(apply, "__wrapped__", apply)
     all_rules = {label: None if each is None else Rules.of(each) for label, each in chosen.items()}
-    done = {label: _measure(apply, _drawn(variables, each, seed), inputs, loss) for label, each in all_rules.items()}
+    done = {label: _measure(apply, _drawn(variables, each, seed), inputs, loss, grad, spectrum)
+            for label, each in all_rules.items()}
     return done[""] if compare is None else Comparison(done)
 
 
@@ -99,130 +103,45 @@ def _copier(model: Any) -> Callable[[], Any]:
     return lambda: nnx.merge(graph, state, copy=True)  # else they stay Variables of the trace outside
 
 
-def _measure(apply: Callable[..., Any], model: Any, inputs: tuple[Any, ...], loss: Callable[[Any], Any] | None
-             ) -> Signal:
+def _measure(apply: Callable[..., Any], model: Any, inputs: tuple[Any, ...], loss: Callable[[Any], Any] | None,
+             grad: bool, spectrum: bool) -> Signal:
     copy = _copier(model)
-    (slots, _), _ = _find_slots(model)
-    weights = {slot.parameter.name: _array(slot) for slot in slots if not slot.note and taps.is_real(_array(slot))}
-    batch = next((len(leaf) for leaf in jax.tree.leaves(inputs) if getattr(leaf, "ndim", 0)), None)
+    (slots, _), layout = _find_slots(model)
+    values = {slot.parameter.name: _array(slot) for slot in slots if not slot.note and taps.is_real(_array(slot))}
+    batch = passes.of_inputs(inputs)
 
-    def run(arrays: dict[str, Any], sinks: dict[str, Any] | None) -> tuple[Any, taps.Taps]:
+    def run(arrays: Mapping[str, Any], found: taps.Taps) -> Any:
         (_, put), _ = _find_slots(whole := copy())
-        whole = put(arrays.items())
-        found = taps.Taps(batch, sinks)
+        whole = put(dict(arrays).items())
         with intercepted(whole, found):
-            return apply(whole, *inputs), found
+            return apply(whole, *inputs)
 
-    met: list[taps.Tap] = []
-
-    def names(arrays: dict[str, Any]) -> Any:
-        output, found = run(arrays, None)
-        met[:] = found.found
-        return output
-
-    shape = jax.eval_shape(names, weights)
-    if not met:
-        raise FaninTypeError("`apply` must call layers of linen, nnx or equinox (got none): pass the model itself as "
-                             "`variables`, and a function that calls it")
-    project = _projection(taps.first_real(shape)) if loss is None else None
-
-    def scalar(arrays: dict[str, Any], sinks: dict[str, Any]) -> tuple[Any, Any]:
-        output, _ = run(arrays, sinks)
-        value = loss(output) if loss is not None else jnp.sum(taps.first_real(output) * project)
-        if jnp.shape(value) != ():
-            raise FaninTypeError(f"`loss` must give a scalar (got a shape of {jnp.shape(value)}): average it")
-        return value, output
-
-    @jax.jit
-    def whole(arrays: dict[str, Any], sinks: dict[str, Any]) -> Any:
-        (value, output), (gradients, figures) = jax.value_and_grad(scalar, (0, 1), has_aux=True)(arrays, sinks)
-        return value, taps.first_real(output), jax.tree.map(taps.rms, gradients), figures
-
-    sinks = {taps.key(tap): jnp.zeros(len(taps.FIGURES), jnp.float32) for tap in met}
-    value, output, gradients, figures = whole(weights, sinks)
-    layers = _with_weights(_layers(met, figures), slots, weights, gradients)
-    if not layers:
-        raise FaninTypeError("`apply` must be traced anew, and the loss must depend on its layers (got none that it "
-                             "reaches): pass functions without jax.jit around them")
-    entered = taps.first_real(inputs)
-    angle = None if entered is None or batch is None or batch < 2 else _finite(taps.cosine(entered))
-    return Signal(_name(apply, model), "the mode that `apply` runs it in", layers,
-                  _loss(output, None if loss is None else float(value)),
-                  None if entered is None else float(taps.rms(entered)), angle)
+    passed = passes.backward(run, values, batch, loss) if grad else passes.forward(run, values, batch)
+    if not passed.layers:
+        raise FaninTypeError("`apply` must call layers of linen, nnx or equinox that the loss depends on, and be "
+                             "traced anew (got none): pass the model itself as `variables`, and functions without "
+                             "jax.jit around them that call it")
+    weights = _own_weights(slots, values, LAYOUTS[layout])
+    return Signal(_name(apply, model), "the mode that `apply` runs it in",
+                  with_weights(passed.layers, weights, passed.gradients), passed.loss, batch.rms, batch.cosine,
+                  spectra(weights) if spectrum else None)
 
 
 def _array(slot: Slot) -> Any:
     return slot.place.get_value() if hasattr(slot.place, "get_value") else slot.place
 
 
-def _projection(output: Any) -> jax.Array:
-    if output is None:
-        raise FaninTypeError("`apply` must give floating-point arrays (got none): pass `loss`, a function of what it "
-                             "gives")
-    return jnp.asarray(Normal()(tuple(output.shape), seed=0, name="fanin.signal"), output.dtype)
-
-
-def _finite(value: Any) -> float | None:
-    number = float(value)
-    return number if math.isfinite(number) else None
-
-
-def _layers(met: list[taps.Tap], figures: Mapping[str, Any]) -> list[LayerSignal]:
-    """What the taps have seen, of those that the loss depends on."""
-    layers: list[LayerSignal] = []
-    calls: dict[str, int] = {}
-    for tap in met:
-        seen = dict(zip(taps.FIGURES, np.asarray(figures[taps.key(tap)], np.float64).tolist()))
-        if seen["calls"] == 0:
-            continue
-        call = calls[tap.layer] = calls.get(tap.layer, 0) + 1
-        count = seen["calls"]
-        rms, entered = seen["rms"] / count, seen["entered"] / count
-        layers.append(LayerSignal(
-            tap.layer, tap.kind, call, tap.size, rms, rms / entered if entered else None, seen["zeros"] / count, None,
-            int(seen["nonfinite"]) if math.isfinite(seen["nonfinite"]) else tap.size,
-            seen["cosine"] / seen["paired"] if seen["paired"] else None, seen["gradient"] / count))
-    return layers
-
-
-def _with_weights(layers: list[LayerSignal], slots: list[Slot], weights: Mapping[str, Any],
-                  gradients: Mapping[str, Any]) -> list[LayerSignal]:
-    """The layers with the figures of the largest of their own weights that are matrices."""
-    own: dict[str, Slot] = {}
+def _own_weights(slots: list[Slot], values: Mapping[str, Any], layout: str) -> dict[str, Weight]:
+    """{name of a layer: its weight}."""
+    largest: dict[str, Slot] = {}
     for slot in slots:
         name, shape = slot.parameter.name, slot.parameter.shape
         layer = name.rpartition(".")[0]
-        if name in weights and len(shape) > 1 and (
-                layer not in own or math.prod(shape) > math.prod(own[layer].parameter.shape)):
-            own[layer] = slot
-    return [_with_weight(layer, own[layer.layer], weights, gradients) if layer.layer in own else layer
-            for layer in layers]
-
-
-def _with_weight(layer: LayerSignal, slot: Slot, weights: Mapping[str, Any], gradients: Mapping[str, Any]
-                 ) -> LayerSignal:
-    name = slot.parameter.name
-    values = np.asarray(weights[name], np.float32)
-    try:
-        fan_in: float | None = float(slot.parameter.fans("*io").fan_in)
-    except FaninError:
-        fan_in = None
-    matrix = jnp.asarray(values.reshape(-1, values.shape[-1]))
-    vectors = jnp.asarray(Normal()((matrix.shape[1], min(8, *matrix.shape)), seed=0, name="fanin.signal"))
-    for _ in range(2):  # subspace iteration, as for torch
-        vectors = jnp.linalg.qr(matrix.T @ (matrix @ vectors))[0]
-    norm = float(jnp.linalg.norm(matrix @ vectors, 2))
-    return layer._replace(weight=name, fan_in=fan_in, weight_std=float(values.std(dtype=np.float64)), weight_norm=norm,
-                          weight_gradient=float(gradients[name]))
-
-
-def _loss(output: Any, value: float | None) -> InitialLoss:
-    source = "the given loss" if value is not None else "a random projection of the output with unit variance"
-    if output is None or output.ndim < 2 or output.shape[-1] < 2:
-        return InitialLoss(value, source)
-    wide = jnp.asarray(output, jnp.float32)
-    guess = _finite(jnp.mean(jax.nn.logsumexp(wide, -1) - jnp.mean(wide, -1)))
-    return InitialLoss(value, source, output.shape[-1], guess)
+        if name in values and len(shape) > 1 and (
+                layer not in largest or math.prod(shape) > math.prod(largest[layer].parameter.shape)):
+            largest[layer] = slot
+    return {layer: Weight.of(slot.parameter, np.asarray(values[slot.parameter.name]), layout)
+            for layer, slot in largest.items()}
 
 
 def _name(apply: Any, model: Any) -> str:

@@ -1,18 +1,26 @@
-"""Taps: identities on layers' outputs. What they see leaves the pass as the gradient of a vector that nothing reads.
+"""Taps: identities on layers' outputs, which see how large these are while the pass runs.
 
-So no traced value has to be carried out of a transformation, whichever the model uses (jit, scan, remat, vmap): JAX
-adds up what several calls of one tap say.
+With gradients, what they see leaves the pass as the gradient of a vector that nothing reads; without, by a callback. So
+no traced value has to be carried out of a transformation, whichever the model uses (jit, scan, remat, vmap), and what
+several calls of one tap say is added up.
 """
 
 from __future__ import annotations
 
+import functools
 import math
+import threading
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-FIGURES = ("calls", "rms", "entered", "zeros", "nonfinite", "cosine", "paired", "gradient")  # of one tap, in order
+from ..._signal import LayerSignal
+
+# Of one tap, in order. `paired` counts the calls that have a cosine, `batched` those that see the whole batch.
+FIGURES = ("calls", "rms", "entered", "zeros", "nonfinite", "cosine", "paired", "dead", "batched", "gradient")
 
 
 class Tap(NamedTuple):
@@ -23,16 +31,27 @@ class Tap(NamedTuple):
     call: int
     size: int
 
+    @property
+    def key(self) -> str:
+        """What its figures are found by."""
+        return f"{self.layer}#{self.call}"
+
 
 class Taps:
     """The taps of one pass.
+
+    Args:
+        batch: how many rows the batch has, if it has any.
+        sinks: {a tap's key: the vector whose gradient takes its figures}.
+        tally: takes the figures of a pass that has no gradients. With neither taps are only found.
 
     Attributes:
         found: all that were met, in order of execution.
     """
 
-    def __init__(self, batch: int | None, sinks: dict[str, jax.Array] | None = None) -> None:
-        self._batch, self._sinks = batch, sinks
+    def __init__(self, batch: int | None, sinks: Mapping[str, jax.Array] | None = None, tally: Tally | None = None
+                 ) -> None:
+        self._batch, self._sinks, self._tally = batch, sinks or {}, tally
         self._calls: dict[str, int] = {}
         self.found: list[Tap] = []
 
@@ -46,17 +65,56 @@ class Taps:
         array = leaves[place]
         tap = Tap(layer, kind, call, math.prod(array.shape))
         self.found.append(tap)
-        if self._sinks is not None and key(tap) in self._sinks:
-            inputs = first_real(entered)
-            before = jnp.zeros(()) if inputs is None else rms(jax.lax.stop_gradient(inputs))
-            rows = self._batch is not None and self._batch > 1 and array.ndim > 1 and len(array) == self._batch
-            leaves[place] = _tap(rows, array, self._sinks[key(tap)], before)
+        if self._tally is not None:
+            jax.debug.callback(functools.partial(self._tally.add, tap.key), self._figures(entered, array))
+        elif tap.key in self._sinks:
+            leaves[place] = _measured(array, self._sinks[tap.key], self._figures(entered, array))
         return jax.tree.unflatten(structure, leaves)
 
+    def _figures(self, entered: Any, output: Any) -> jax.Array:
+        """`FIGURES` but for the gradient."""
+        inputs, seen = first_real(entered), jax.lax.stop_gradient(output)
+        before = jnp.zeros(()) if inputs is None else rms(jax.lax.stop_gradient(inputs))
+        is_zero = seen == 0
+        rows = self._batch is not None and self._batch > 1 and seen.ndim > 1 and len(seen) == self._batch
+        angle = cosine(seen) if rows else jnp.float32(jnp.nan)
+        paired = jnp.isfinite(angle)
+        figures = (1, rms(seen), before, jnp.mean(is_zero), jnp.sum(~jnp.isfinite(seen)),
+                   jnp.where(paired, angle, 0.0), paired, jnp.mean(is_zero.all(0)) if rows else 0, rows)
+        return jnp.stack([jnp.asarray(each, jnp.float32) for each in figures])
 
-def key(tap: Tap) -> str:
-    """What a tap's vector is found by."""
-    return f"{tap.layer}#{tap.call}"
+
+class Tally:
+    """Sums of figures by tap, added up from the threads that callbacks come from."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.sums: dict[str, np.ndarray] = {}
+
+    def add(self, key: str, figures: Any) -> None:
+        """Add the figures of one call."""
+        with self._lock:
+            self.sums[key] = self.sums.get(key, 0.0) + np.asarray(figures, np.float64)
+
+
+def layers(taps: list[Tap], figures: Mapping[str, Any]) -> list[LayerSignal]:
+    """What the taps have seen, of those that have seen something: the loss depends on their layers."""
+    done: list[LayerSignal] = []
+    calls: dict[str, int] = {}
+    for tap in taps:
+        seen = dict(zip(FIGURES, np.asarray(figures.get(tap.key, ()), np.float64).tolist()))
+        if not seen or seen["calls"] == 0:
+            continue
+        call = calls[tap.layer] = calls.get(tap.layer, 0) + 1
+        count = seen["calls"]
+        mean, entered = seen["rms"] / count, seen["entered"] / count
+        done.append(LayerSignal(
+            tap.layer, tap.kind, call, tap.size, mean, mean / entered if entered else None, seen["zeros"] / count,
+            seen["dead"] / seen["batched"] if seen["batched"] else None,
+            int(seen["nonfinite"]) if math.isfinite(seen["nonfinite"]) else tap.size,
+            seen["cosine"] / seen["paired"] if seen["paired"] else None,
+            seen["gradient"] / count if "gradient" in seen else None))
+    return done
 
 
 def is_real(leaf: Any) -> bool:
@@ -86,6 +144,7 @@ def cosine(rows: Any) -> jax.Array:
 
 @jax.custom_vjp
 def _measured(array: Any, sink: Any, figures: Any) -> Any:
+    """The array itself; the gradient of `sink`, of as many numbers as `FIGURES`, is what it is like."""
     return array
 
 
@@ -98,14 +157,3 @@ def _backward(figures: Any, cotangent: Any) -> tuple[Any, Any, Any]:
 
 
 _measured.defvjp(_forward, _backward)
-
-
-def _tap(rows: bool, array: Any, sink: jax.Array, entered: jax.Array) -> Any:
-    """The array itself; the gradient of `sink`, of as many numbers as `FIGURES`, is what it is like."""
-    seen = jax.lax.stop_gradient(array)
-    angle = cosine(seen) if rows else jnp.float32(jnp.nan)
-    paired = jnp.isfinite(angle)
-    figures = jnp.stack([jnp.float32(1), rms(seen), entered, jnp.mean(seen == 0, dtype=jnp.float32),
-                         jnp.sum(~jnp.isfinite(seen)).astype(jnp.float32), jnp.where(paired, angle, 0.0),
-                         paired.astype(jnp.float32)])
-    return _measured(array, sink, figures)
