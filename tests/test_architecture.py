@@ -36,9 +36,9 @@ LEVELS = {
     "rules": 8,
     "dask": 9,
     "jax": 9,
-    "keras": 9,
     "torch": 9,
     "checkpoint": 10,
+    "keras": 10,  # whose backends torch and jax are
     "_audit": 11,
     "_commands": 12,
     "cli": 13,

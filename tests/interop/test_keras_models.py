@@ -4,23 +4,16 @@ A process has one backend, so each check is run once on each, in a process for t
 """
 
 import hashlib
-import inspect
 import json
-import os
-import subprocess
-import sys
-import traceback
 import warnings
-from importlib import import_module
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import keras_backends
+from keras_backends import BACKENDS, run, to_numpy
 from uncompilable import Uncompilable
 
-TESTS = Path(__file__).parent.parent
-BACKENDS = ["numpy", "jax", "torch"]
 RULES = [
     {"match": "*.bias", "layer": "LSTMCell", "init": {"name": "blocks", "inits": ["zeros", "ones", "zeros", "zeros"]}},
     {"match": "*attention_output.kernel", "init": {"name": "normal", "std": "=0.02/sqrt(2*layers)"}},
@@ -140,14 +133,6 @@ def functional():
     x = layers.EinsumDense("abc,cde->abde", (None, 2, 3))(x)
     tokens = keras.Input((4,), dtype="int32")
     return keras.Model([image, tokens], [x, layers.Embedding(10, 7)(tokens)])
-
-
-def to_numpy(value):
-    import keras
-
-    with warnings.catch_warnings():  # Keras' own, of numpy's new `copy` argument
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return np.array(keras.ops.convert_to_numpy(keras.ops.stop_gradient(value)))
 
 
 def values(model):
@@ -539,18 +524,6 @@ CHECKS = {name.removeprefix("check_"): check for name, check in list(globals().i
 # -- tests: this file as a script on each backend ----------------------------------------------------------------------
 
 
-def run(backend, *arguments):
-    # four devices for JAX, and quick compilation: Keras' own initializers compile for each shape
-    flags = "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0 " \
-            "--xla_llvm_disable_expensive_passes=true"
-    env = {**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": flags,
-           "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
-    done = subprocess.run([sys.executable, "-W", "error", *map(str, arguments)], env=env, capture_output=True,
-                          text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("keras")
@@ -558,8 +531,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def outcomes(folder):
-    """Backend -> check -> the traceback, or None where the check passed."""
-    return {backend: json.loads(run(backend, __file__, folder)) for backend in BACKENDS}
+    return keras_backends.outcomes(__file__, folder)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -593,11 +565,4 @@ except fanin.FaninImportError as error:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore", import_module("fanin").FaninWarning)  # the same rules serve many models
-    results = {}
-    for name, check in CHECKS.items():
-        try:
-            results[name] = check(*[Path(sys.argv[1])] * len(inspect.signature(check).parameters))
-        except Exception:
-            results[name] = traceback.format_exc()
-    sys.stdout.write(json.dumps(results))
+    keras_backends.report(CHECKS)

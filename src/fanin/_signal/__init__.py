@@ -4,6 +4,8 @@ from .comparison import Comparison as Comparison
 from .comparison import by_label as by_label
 from .layers import InitialLoss as InitialLoss
 from .layers import LayerSignal as LayerSignal
+from .passed import Batch as Batch
+from .passed import Passed as Passed
 from .result import Signal as Signal
 from .verdict import Verdict as Verdict
 from .weights import Weight as Weight

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .._errors import FaninTypeError, FaninValueError
+from .._errors import FaninError, FaninTypeError, FaninValueError
 from .._report import Column, Content, Grid, Report
 from .._report.content import significant
 from .result import Signal
@@ -14,15 +14,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def by_label(rules: Any, compare: Any) -> dict[str, Any]:
-    """{label: rules} of the arguments of `signal`; `rules` alone have an empty label. Refuses both, and no mapping."""
+def by_label(rules: Any, compare: Any, read: Callable[[Any], Any]) -> dict[str, Any]:
+    """{label: rules} of the arguments of `signal`; `rules` alone have an empty label. Refuses both, and no mapping.
+
+    Args:
+        read: makes rules of what the user gave; None, the weights that are there, stays None.
+    """
     if rules is not None and compare is not None:
         raise FaninValueError("`rules` and `compare` must not both be given: put the rules under a label in `compare`")
     if compare is None:
-        return {"": rules}
+        return {"": None if rules is None else read(rules)}
     if not isinstance(compare, Mapping) or not compare:
         raise FaninTypeError(f"`compare` must be a mapping of labels to rules (got {compare!r:.100})")
-    return {str(label): each for label, each in compare.items()}
+    return {str(label): _read(str(label), each, read) for label, each in compare.items()}
+
+
+def _read(label: str, rules: Any, read: Callable[[Any], Any]) -> Any:
+    try:
+        return None if rules is None else read(rules)
+    except FaninError as error:
+        raise type(error)(f"`compare` at {label!r}: {error}") from None
 
 
 class Comparison(Report):

@@ -11,7 +11,7 @@ class LayerSignal(NamedTuple):
 
     Attributes:
         layer: its name in the model, "layers.0.mlp"; empty for the model as a whole.
-        kind: its type, "Linear".
+        kind: its type, "Linear"; of Keras with the layer's activation, "Dense relu".
         call: which call of the layer it is, from 1.
         size: the number of elements of the output, all rows of the batch together.
         rms: of the output, the square root of the mean square.
@@ -24,7 +24,7 @@ class LayerSignal(NamedTuple):
         weight: the name of the layer's own weight, the largest of several.
         fan_in: of that weight.
         weight_std: its standard deviation.
-        weight_norm: its largest singular value, as a matrix (first axis, all others): a lower bound, within 15 %.
+        weight_norm: its largest singular value, as a matrix (outputs by all else): a lower bound, within 15 %.
         weight_gradient: rms of the loss's gradient with respect to it.
     """
 

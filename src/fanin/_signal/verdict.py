@@ -19,8 +19,10 @@ EXPLODES = 1e3  # times it
 COLLAPSES = 1e-4  # is what two rows' cosine lacks to 1
 LOSS = 2.0  # times ln(classes) is a loss that says logits are too large
 
-_RELUS = {"ReLU", "ReLU6", "LeakyReLU", "PReLU", "GELU", "SiLU", "NewGELUActivation", "Mish", "Hardswish"}
-_SATURATING = {"Tanh", "Sigmoid", "Hardtanh", "Softsign"}
+# As layers are called in torch and Keras, and activations of Keras' layers.
+_RELUS = {"ReLU", "ReLU6", "LeakyReLU", "PReLU", "GELU", "SiLU", "NewGELUActivation", "Mish", "Hardswish",
+          "relu", "relu6", "leaky_relu", "gelu", "silu", "mish", "hard_silu", "elu"}
+_SATURATING = {"Tanh", "Sigmoid", "Hardtanh", "Softsign", "tanh", "sigmoid", "hard_tanh", "soft_sign"}
 
 
 class Verdict(NamedTuple):
@@ -69,12 +71,13 @@ def _forward(layers: Sequence[LayerSignal], input_rms: float | None) -> str:
         if loudest < DIES * start:
             if row.weight_norm == 0:
                 return ""  # zero by its weights, which is said elsewhere
-            last = layers[-1]
             if row.rms == 0:
                 return f"All outputs are zero from {_named(row)} on."
+            end = max(place for place, each in enumerate(layers) if each.rms)  # farther on float32 may have no number
+            last = layers[end]
             return (f"Going forward, the rms of outputs falls from {start:.2g} at {origin} to {last.rms:.2g} at "
-                    f"{_named(last)}, {_rate(layers, start, last.rms)}; it is below {DIES:g} of the start from "
-                    f"{_named(row)} on.")
+                    f"{_named(last)}, {_rate(layers[:end + 1], start, last.rms)}; it is below {DIES:g} of the start "
+                    f"from {_named(row)} on.")
     return ""
 
 
@@ -148,7 +151,7 @@ def _usual(layers: Sequence[LayerSignal]) -> str:
     if not gains:
         return ""
     gain = math.exp(sum(gains) / len(gains))
-    kinds = {row.kind for row in layers}
+    kinds = {word for row in layers for word in row.kind.split()}
     words, usual = [], []
     if kinds & _RELUS or not kinds & _SATURATING:  # also where activations are functions, not layers
         usual.append(math.sqrt(2))

@@ -11,4 +11,5 @@ except ModuleNotFoundError as _error:
 
 from ._model import init_model as init_model
 from ._model import parameters as parameters
+from ._signal.measure import signal as signal
 from ._verify import verify_model as verify_model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -17,7 +17,7 @@ from ._layers import layer_of
 from ._names import places
 
 if TYPE_CHECKING:
-    from .._types import Seed
+    from .._types import Array, Seed
 
 FLOATING_QUANTIZATION = (None, "float8")  # whose kernels stay what they were
 
@@ -92,13 +92,18 @@ def init_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = Non
     table = assign_slots(rules, slots, "jax", flag("partial", partial), source)
     emit(table.warnings)
     if not dry_run:
-        compile_first(table)
-        for slot, row in zip(slots, table, strict=True):
-            if row.scheme is not None:
-                parameter = row.parameter
-                slot.place.variable.assign(row.scheme(parameter.shape, parameter.dtype, seed=source,
-                                                      name=parameter.name))
+        for slot, values in drawn(slots, table, source):
+            slot.place.variable.assign(values)
     return table
+
+
+def drawn(slots: Sequence[Slot], table: Table, source: Any) -> Iterator[tuple[Slot, Array]]:
+    """The slots that rules draw, each with its values."""
+    compile_first(table)
+    for slot, row in zip(slots, table, strict=True):
+        if row.scheme is not None:
+            parameter = row.parameter
+            yield slot, row.scheme(parameter.shape, parameter.dtype, seed=source, name=parameter.name)
 
 
 def find_slots(model: Any, buffers: Any) -> list[Slot]:

@@ -33,10 +33,9 @@ def places(model: Any) -> list[Place]:
 
     Random generators' states, metrics and optimizers are no layers' own variables.
     """
-    layers: set[int] = set()
     variables: dict[int, str] = {}
     located = []
-    for layer, path in _walk(model, "", layers):
+    for layer, path in walk(model):
         _check_built(layer, path)
         _check_plain(layer, path)
         for name, variable, buffer in _own(layer):
@@ -48,6 +47,11 @@ def places(model: Any) -> list[Place]:
         raise FaninValueError(f"`model` must not give two variables one name (got {twice[0]!r}): rename a layer with a "
                               "dot in its name")
     return located
+
+
+def walk(model: Any) -> Iterator[tuple[Any, str]]:
+    """(layer, the path of its variables: "encoder.0.") for each layer of a model, itself first; shared ones once."""
+    return _walk(model, "", set())
 
 
 def _walk(layer: Any, path: str, seen: set[int]) -> Iterator[tuple[Any, str]]:

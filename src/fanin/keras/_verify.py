@@ -46,7 +46,7 @@ def verify_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = N
     tally = Tally()
     for slot, row in zip(slots, table, strict=True):
         if row.scheme is not None:
-            values = _values(slot.place.variable)
+            values = values_of(slot.place.variable)
 
             def read(cut: Index, values: Array = values) -> Array:
                 return values[cut]
@@ -55,7 +55,8 @@ def verify_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = N
     return tally.result(table)
 
 
-def _values(variable: Any) -> Array:
+def values_of(variable: Any) -> Array:
+    """What a variable holds, as a numpy array."""
     with warnings.catch_warnings():  # Keras' torch backend's own, of numpy's new argument `copy`
         warnings.simplefilter("ignore", DeprecationWarning)
         return np.asarray(keras.ops.convert_to_numpy(variable.value))

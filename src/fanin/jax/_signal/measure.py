@@ -60,7 +60,7 @@ def signal(apply: Callable[..., Any], variables: Any, *inputs: Any, rules: Any =
     >>> fanin.jax.signal(lambda model, x: model(x), nnx.Sequential(*layers), x).alive
     False
     """
-    chosen = by_label(rules, compare)
+    all_rules = by_label(rules, compare, Rules.of)
     for name, value in (("apply", apply), ("loss", loss)):
         if not callable(value) and not (name == "loss" and value is None):
             raise FaninTypeError(f"`{name}` must be a function (got {value!r:.100})")
@@ -68,7 +68,6 @@ def signal(apply: Callable[..., Any], variables: Any, *inputs: Any, rules: Any =
     grad, spectrum = flag("grad", grad), flag("spectrum", spectrum)
     if hasattr(apply, "lower"):  # jitted: it would keep the trace of the first pass, which has no taps
         apply = getattr(apply, "__wrapped__", apply)
-    all_rules = {label: None if each is None else Rules.of(each) for label, each in chosen.items()}
     done = {label: _measure(apply, _drawn(variables, each, seed), inputs, loss, grad, spectrum)
             for label, each in all_rules.items()}
     return done[""] if compare is None else Comparison(done)

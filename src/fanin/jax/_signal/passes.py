@@ -4,38 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from ..._errors import FaninTypeError
 from ..._initializers import Normal
-from ..._signal import InitialLoss, LayerSignal
+from ..._signal import Batch, InitialLoss, Passed
 from . import taps
 
 Run = Callable[[Mapping[str, Any], taps.Taps], Any]
-
-
-class Batch(NamedTuple):
-    """What is known of the inputs: how many rows they have, rms of the real ones, cosine of their first two rows."""
-
-    rows: int | None
-    rms: float | None
-    cosine: float | None
-
-
-class Passed(NamedTuple):
-    """What a pass has shown.
-
-    Attributes:
-        gradients: {name of an array: rms of its gradient}.
-        loss: None of a forward pass alone.
-    """
-
-    layers: list[LayerSignal]
-    gradients: dict[str, float]
-    loss: InitialLoss | None
 
 
 def of_inputs(inputs: Any) -> Batch:

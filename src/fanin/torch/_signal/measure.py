@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils import _pytree
 
 from ..._checks import flag
-from ..._errors import FaninError, FaninTypeError, FaninValueError, listed
+from ..._errors import FaninTypeError, FaninValueError, listed
 from ..._seeding import Stream, check_source
 from ..._signal import Comparison, InitialLoss, Signal, by_label
 from ...rules import Rules
@@ -70,25 +70,15 @@ def signal(model: nn.Module, *inputs: Any, rules: Any = None, compare: Mapping[s
     check_module(model)
     losses.check(loss)
     grad, spectrum = flag("grad", grad), flag("spectrum", spectrum)
-    chosen = by_label(rules, compare)
+    all_rules = by_label(rules, compare, Rules.of)
     if not inputs:
         raise FaninValueError("`inputs` must hold a batch for the model (got none): noise such as torch.randn(8, 3, "
                               "224, 224), or torch.randint(vocab_size, (2, 64)) for tokens, will do")
     source = None if seed is None else check_source(seed)
     _check_memory(model)
-    all_rules = {label: _rules(label, each) for label, each in chosen.items()}
     run = _Run(model, inputs, loss, grad, spectrum, source)
     done = {label: run.measure(each) for label, each in all_rules.items()}
     return done[""] if compare is None else Comparison(done)
-
-
-def _rules(label: str, rules: Any) -> Rules | None:
-    try:
-        return None if rules is None else Rules.of(rules)
-    except FaninError as error:
-        if not label:
-            raise
-        raise type(error)(f"`compare` at {label!r}: {error}") from None
 
 
 def _check_memory(model: nn.Module) -> None:
@@ -134,10 +124,10 @@ class _Run:
                 return self._pass()
 
     def _pass(self) -> Signal:
-        probes = Probes(self._root, self._batch)
+        probes = Probes(self._batch)
         args, kwargs = _pytree.tree_map_only(torch.Tensor, torch.clone, (self._args, self._kwargs))
         with torch.set_grad_enabled(self._grad), torch.compiler.set_stance("force_eager"):
-            with probes.recording():
+            with probes.recording(self._root):
                 output = self._root(*args, **kwargs)
             loss, gradients = self._backward(output) if self._grad else (None, {})
         del output

@@ -24,8 +24,8 @@ class Probes:
         owners: the module of each layer, at the layer's place in `layers`.
     """
 
-    def __init__(self, module: nn.Module, batch: int | None) -> None:
-        self._module, self._batch = module, batch
+    def __init__(self, batch: int | None) -> None:
+        self._batch = batch
         self._layers: list[LayerSignal] = []
         self._gradients: dict[int, float] = {}
         self._calls: dict[str, int] = {}
@@ -35,11 +35,14 @@ class Probes:
         self.owners: list[nn.Module] = []
 
     @contextlib.contextmanager
-    def recording(self) -> Iterator[None]:
-        """Within it outputs are measured; not in the backward pass, in which checkpointed layers run again."""
+    def recording(self, module: nn.Module) -> Iterator[None]:
+        """Within it the outputs of a module's layers are measured.
+
+        Not in the backward pass, in which checkpointed layers run again.
+        """
         names: dict[int, str] = {}
         handles = []
-        for path, part in modules(self._module):
+        for path, part in modules(module):
             if id(part) not in names:
                 names[id(part)] = path.removesuffix(".")
                 handles.append(part.register_forward_hook(self._hook(names[id(part)]), with_kwargs=True))
@@ -57,17 +60,23 @@ class Probes:
 
     def _hook(self, name: str) -> Any:
         def hook(part: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-            tensor = first_real(output)
-            if self._recording and tensor is not None and not self._is_last(tensor):
-                self._record(name, part, first_real((args, kwargs)), tensor)
+            if self._recording:
+                self.see(name, type(part).__name__, part, (args, kwargs), output)
 
         return hook
+
+    def see(self, name: str, kind: str, part: nn.Module, entered: Any, output: Any) -> None:
+        """Measure the output of one call of a layer, if there is a tensor of real numbers in it."""
+        tensor = first_real(output)
+        if tensor is not None and not self._is_last(tensor):
+            self._record(name, kind, part, first_real(entered), tensor)
 
     def _is_last(self, tensor: torch.Tensor) -> bool:
         """Whether it was measured before: as the output of a container's last layer, or the input of an identity."""
         return self._last is not None and self._last[0]() is tensor and self._last[1] == tensor._version
 
-    def _record(self, name: str, part: nn.Module, entered: torch.Tensor | None, output: torch.Tensor) -> None:
+    def _record(self, name: str, kind: str, part: nn.Module, entered: torch.Tensor | None, output: torch.Tensor
+                ) -> None:
         place, self._calls[name] = len(self._layers), self._calls.get(name, 0) + 1
         plain = output.detach()
         before = None if entered is None else self._rms(entered, entered is output)
@@ -75,7 +84,7 @@ class Probes:
         finite = rms < float("inf")  # NaN is not
         zeros, dead = numbers.zeros(plain, self._batch)
         self._layers.append(LayerSignal(
-            name, type(part).__name__, self._calls[name], output.numel(), rms,
+            name, kind, self._calls[name], output.numel(), rms,
             rms / before if before else None, zeros, dead, 0 if finite else numbers.nonfinite(plain),
             numbers.cosine(plain, self._batch) if finite else None))
         self.owners.append(part)
