@@ -68,12 +68,12 @@ def starts(layer, models):
         fresh = copy.deepcopy(layer)
         with torch.no_grad():
             model._init_weights(fresh)
-        each = {key: values_of(tensor) for key, tensor in fresh.named_parameters()}
+        each = {key: _constant(tensor) for key, tensor in fresh.named_parameters()}
         if each not in found:
             found.append(each)
     return found
 
 
-def values_of(tensor):
+def _constant(tensor):
     """The number that all elements are, or None."""
     return tensor.flatten()[0].item() if (tensor == tensor.flatten()[0]).all() else None
