@@ -76,14 +76,15 @@ def open_page(window, name):
 
 
 def test_nothing_is_cut_off(window):
-    """On a laptop and on a phone no block of code, table, signature or picture needs scrolling sideways."""
+    """On a laptop and on a phone no block of code, table, signature or picture needs scrolling sideways, in any tab."""
     clipped = {}
     for name in PAGES:
         open_page(window, name)
+        found = window.evaluate(CLIPPED)
         for tab in window.query_selector_all(".sd-tab-label"):
             tab.click()
-            clipped.setdefault(name, []).extend(window.evaluate(CLIPPED))
-        clipped.setdefault(name, []).extend(window.evaluate(CLIPPED))
+            found += window.evaluate(CLIPPED)
+        clipped[name] = found
 
     assert {"index.html", "quickstart.html", "models.html", "api/torch.html"} <= set(clipped)
     assert {name: found for name, found in clipped.items() if found} == {}
@@ -101,6 +102,8 @@ def test_every_picture_is_there(window):
     """Each picture is found and has a size that can be read."""
     sizes = {}
     for name in PAGES:
+        if "_images/" not in (FOLDER / name).read_text("utf-8"):
+            continue
         open_page(window, name)
         pictures = window.evaluate("() => [...document.querySelectorAll('article img[src*=_images]')]"
                                    ".map(each => [each.src, each.naturalWidth && each.width, each.height])")
