@@ -20,6 +20,7 @@ LEVELS = {
     "_json": 1,
     "_terminal": 1,
     "_dtypes": 2,
+    "_gains": 2,
     "_kernels": 2,
     "_report": 2,
     "_seeding": 2,

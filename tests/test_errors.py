@@ -62,8 +62,8 @@ PARAMETERS = [
     *((VarianceScaling, name, value, TypeError) for name in ("fan_in", "fan_out")
       for value in NOT_NUMBERS if value is not None),
     *((VarianceScaling, name, value, ValueError) for name in ("fan_in", "fan_out") for value in (*NOT_FINITE, 0, -1)),
-    *((cls, "gain", value, TypeError) for cls in (Orthogonal, DeltaOrthogonal, ConvolutionOrthogonal)
-      for value in NOT_NUMBERS),
+    *((cls, "gain", value, ValueError if isinstance(value, str) else TypeError)  # an activation?
+      for cls in (Orthogonal, DeltaOrthogonal, ConvolutionOrthogonal) for value in NOT_NUMBERS),
     *((cls, "gain", value, ValueError) for cls in (Orthogonal, DeltaOrthogonal, ConvolutionOrthogonal, Eye)
       for value in NOT_FINITE[:4]),
     *((Orthogonal, "axis", value, TypeError) for value in NOT_INTS),

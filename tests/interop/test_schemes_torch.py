@@ -6,6 +6,7 @@ import torch
 from transformers.models.pegasus.modeling_pegasus import PegasusSinusoidalPositionalEmbedding
 from transformers.models.whisper.modeling_whisper import sinusoids
 
+import fanin
 from fanin import Constant, ConvolutionOrthogonal, Dirac, Eye, FaninError, Registry, Sinusoidal
 
 
@@ -88,3 +89,18 @@ def test_torchs_convolutions_keep_the_norm(layer, dims, kernel, dtype):
     for module in (conv, transposed):
         assert torch.allclose(module(x).flatten(1).norm(dim=1), x.flatten(1).norm(dim=1),
                               rtol=1e-5 if dtype is torch.float32 else 1e-13)
+
+
+@pytest.mark.parametrize("name", ["elu", "gelu", "hardsigmoid", "hardswish", "hardtanh", "logsigmoid", "mish", "relu",
+                                  "relu6", "selu", "sigmoid", "silu", "softplus", "softsign", "tanh", "tanhshrink"])
+def test_gains_are_those_of_torchs_functions(name):
+    """torch's function of the same name, and a module that is one, have the gain that the name has."""
+    function = getattr(torch.nn.functional, name)
+
+    assert fanin.math.gain(function) == pytest.approx(fanin.math.gain(name), rel=5e-9)
+    assert fanin.math.gain(torch.nn.Sequential(torch.nn.Identity(), torch.nn.SiLU())) == \
+        pytest.approx(fanin.math.gain("silu"), rel=5e-9)
+    if name in ("tanh", "relu", "selu", "sigmoid"):
+        assert fanin.math.gain(name, profile="torch") == torch.nn.init.calculate_gain(name)
+    with pytest.raises(fanin.FaninValueError, match="without randomness"):
+        fanin.math.gain(torch.nn.Dropout())

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from .._checks import MAX_RANK, finite, integer
+from .._checks import MAX_RANK, integer
 from .._checks import axis as check_axis
 from .._dtypes import check_range
 from .._errors import FaninValueError
+from .._gains import as_gain
 from .._plans.fans import check_layout, roles
 from .base import Initializer
 
 if TYPE_CHECKING:
+    from .._gains import Gain
     from .._plans.plan import Plan
     from .._plans.spec import TensorSpec
 
@@ -23,7 +25,7 @@ class Orthogonal(Initializer):
     """gain·Q, Q a Haar-distributed (semi-)orthogonal matrix; unitary for complex dtypes.
 
     Args:
-        gain: finite; a factor of the whole matrix.
+        gain: finite, or an activation as of `fanin.math.gain`; a factor of the whole matrix.
         axis: the axis that indexes the matrix's rows; the others, in C order, index its columns. 0 is torch's choice,
             -1 that of JAX and Keras.
 
@@ -49,8 +51,8 @@ class Orthogonal(Initializer):
     True
     """
 
-    def __init__(self, gain: float = 1.0, axis: int = 0) -> None:
-        self.gain: float = finite("gain", gain)
+    def __init__(self, gain: Gain = 1.0, axis: int = 0) -> None:
+        self.gain: float = as_gain("gain", gain)
         self.axis: int = integer("axis", axis, -MAX_RANK, MAX_RANK - 1)
 
     @override
@@ -66,7 +68,7 @@ class DeltaOrthogonal(Initializer):
     """A convolution kernel that is gain·Q at its centre and zero elsewhere, Q (out, in) Haar-distributed.
 
     Args:
-        gain: finite; a factor of the whole matrix.
+        gain: finite, or an activation as of `fanin.math.gain`; a factor of the whole matrix.
         layout: the role of each axis, as in `VarianceScaling`; at least one kernel axis, no batch axis.
 
     The centre is (k - 1)//2 along each kernel axis of size k, as in JAX and TensorFlow.
@@ -84,8 +86,8 @@ class DeltaOrthogonal(Initializer):
     (64, True)
     """
 
-    def __init__(self, gain: float = 1.0, layout: str = "oi*") -> None:
-        self.gain: float = finite("gain", gain)
+    def __init__(self, gain: Gain = 1.0, layout: str = "oi*") -> None:
+        self.gain: float = as_gain("gain", gain)
         self.layout: str = _check_layout(layout, "DeltaOrthogonal")
 
     @override
@@ -97,7 +99,8 @@ class ConvolutionOrthogonal(Initializer):
     """An orthogonal convolution: gain times the norm of a signal, whatever the signal, over the whole kernel.
 
     Args:
-        gain: finite; a factor of the whole kernel, and of the signal's norm.
+        gain: finite, or an activation as of `fanin.math.gain`; a factor of the whole kernel, and of the signal's
+            norm.
         layout: the role of each axis, as in `VarianceScaling`; at least one kernel axis, no batch axis.
 
     With out >= in channels, stride 1 and circular padding, |conv(x)| = |gain|·|x| for every x: Σ_s K[s]ᵀ K[s + t] is
@@ -129,8 +132,8 @@ class ConvolutionOrthogonal(Initializer):
     True
     """
 
-    def __init__(self, gain: float = 1.0, layout: str = "oi*") -> None:
-        self.gain: float = finite("gain", gain)
+    def __init__(self, gain: Gain = 1.0, layout: str = "oi*") -> None:
+        self.gain: float = as_gain("gain", gain)
         self.layout: str = _check_layout(layout, "ConvolutionOrthogonal")
 
     @override

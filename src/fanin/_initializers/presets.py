@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from .._checks import finite
 from .._errors import FaninTypeError
+from .._gains import as_gain
 from .base import Initializer
 from .constant import Constant
 from .dirac import Dirac
@@ -68,7 +69,28 @@ class Preset(NamedTuple):
 
 def gain_to_scale(gain: Any, parameters: Parameters) -> dict[str, Any]:
     """torch's gain multiplies the std, `scale` the variance."""
-    return {"scale": parameters.get("scale", 1.0) * finite("gain", gain) ** 2}
+    return {"scale": parameters.get("scale", 1.0) * as_gain("gain", gain) ** 2}
+
+
+def nonlinearity_to_scale(activation: Any, _parameters: Parameters) -> dict[str, Any]:
+    """torch's nonlinearity says what the whole gain is."""
+    return {"scale": as_gain("nonlinearity", activation) ** 2}
+
+
+def numbers_for(activations: Parameters, profile: str | None) -> dict[str, Any]:
+    """Parameters with the numbers of a profile for the activations that `gain` and `nonlinearity` name.
+
+    A slope beside a leaky rectifier's name, in any of its spellings, belongs to it.
+    """
+    resolved = dict(activations)
+    for key in {"gain", "nonlinearity"} & resolved.keys():
+        value = resolved[key]
+        if isinstance(value, str):
+            slopes = [spelling for spelling in _SLOPES if spelling in resolved]
+            resolved[key] = as_gain(key, value, resolved.pop(slopes[0]) if len(slopes) == 1 else None, profile)
+        elif isinstance(value, (list, tuple)) or callable(value):
+            resolved[key] = as_gain(key, value, profile=profile)
+    return resolved
 
 
 def slope_to_scale(slope: Any, _parameters: Parameters) -> dict[str, Any]:
@@ -84,6 +106,7 @@ def mode(value: Any, _parameters: Parameters) -> dict[str, Any]:
 
 _STD: dict[str, Meaning] = {"stddev": "std", "sigma": "std", "loc": "mean"}
 _SLOPES: dict[str, Meaning] = {"a": slope_to_scale, "slope": slope_to_scale, "negative_slope": slope_to_scale}
+_GAIN: dict[str, Meaning] = {"scale": "gain", "nonlinearity": "gain"}
 _FACTOR: dict[str, Meaning] = {"factor": gain_to_scale}
 
 _BOUNDS: dict[str, Meaning] = {"minval": "low", "min": "low", "a": "low", "maxval": "high", "max": "high", "b": "high"}
@@ -93,10 +116,11 @@ SPELLINGS: dict[type, dict[str, Meaning]] = {
     Normal: _STD,
     TruncatedNormal: _STD | {"a": "lower", "lo": "lower", "b": "upper", "hi": "upper"},
     VarianceScaling: {"gain": gain_to_scale, "fan_option": mode, "factor_type": mode, "variance_norm": mode,
-                      "rnd_type": "distribution", "rand_type": "distribution"},
-    Orthogonal: {"scale": "gain"},
-    DeltaOrthogonal: {"scale": "gain"},
-    ConvolutionOrthogonal: {"scale": "gain"},
+                      "rnd_type": "distribution", "rand_type": "distribution",
+                      "nonlinearity": nonlinearity_to_scale},
+    Orthogonal: _GAIN,
+    DeltaOrthogonal: _GAIN,
+    ConvolutionOrthogonal: _GAIN,
     Dirac: {},
     Sparse: {"stddev": "std", "sigma": "std"},
     Eye: {"scale": "gain"},

@@ -12,7 +12,7 @@ from . import parameters as _parameters
 from . import schemes as _schemes
 from .base import Initializer
 from .kinds import UNKNOWN, Kind
-from .presets import ALIASES, PRESETS, UNSERVED, Preset
+from .presets import ALIASES, PRESETS, UNSERVED, Preset, numbers_for
 from .profiles import PROFILES
 from .schemes import canonical
 
@@ -55,7 +55,8 @@ class _Registry:
             profile: what one framework means by the name, with its defaults and layout: torch, torch03, jittor, flint,
                 storch, jax (also flax) or keras.
             parameters: of the scheme, overriding the preset's; other frameworks' spellings are understood (stddev,
-                minval, gain and a for scaled presets, …).
+                minval, gain and a for scaled presets, …). `gain` and `nonlinearity` take activations as
+                `fanin.math.gain` does, "silu" or a function, and those of torch's family of profiles its table.
 
         Returns:
             An `Initializer`.
@@ -68,6 +69,8 @@ class _Registry:
         >>> from fanin import Registry
         >>> Registry.get("kaiming_normal", a=2).scale  # a, a leaky rectifier's slope: 2/(1 + a²)
         0.4
+        >>> round(Registry.get("xavier_normal", nonlinearity="silu").scale, 4)  # 1.6765²
+        2.8108
         >>> Registry.get({"scheme": "normal", "version": 1, "std": 0.02})
         Normal(mean=0.0, std=0.02)
         >>> Registry.get({"name": "normal", "profile": "keras", "mean": 1.0})
@@ -93,7 +96,8 @@ class _Registry:
             return found.replace(**parameters) if parameters else found
         if isinstance(found, type):
             return _construct(found, spelled, parameters)
-        return found.make(spelled, parameters)
+        prefix, colon, _ = name.partition(":")
+        return found.make(spelled, numbers_for(parameters, canonical(prefix) if colon else profile))
 
     def _of_table(self, table: Mapping[str, Any], profile: str | None, parameters: dict[str, Any]) -> Initializer:
         table = {str(key): value for key, value in table.items()}

@@ -6,20 +6,13 @@ import math
 from collections.abc import Sequence
 
 from ..._errors import FaninError, FaninValueError
+from ..._gains import CONVOLUTIONS, TRANSPOSED, leaky_gain
+from ..._gains import TORCH as _TABLE
 
-CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
-TRANSPOSED = ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
-_OTHERS = {"tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": 3.0 / 4}
-
-# What each system's calculate_gain knows; 1 for all that _OTHERS and leaky_relu don't cover.
+# What each system's calculate_gain knows.
 TORCH03 = ("linear", *CONVOLUTIONS, *TRANSPOSED, "sigmoid", "tanh", "relu", "leaky_relu")
 TORCH = (*TORCH03, "selu")
 FLINT = tuple(name for name in TORCH if name not in TRANSPOSED)
-
-
-def leaky_gain(slope: float) -> float:
-    """√(2/(1 + slope²)), the gain of a leaky rectifier."""
-    return math.sqrt(2.0 / (1 + slope**2))
 
 
 def gain(nonlinearity: str, slope: float | None, known: Sequence[str], name: str = "param",
@@ -33,7 +26,7 @@ def gain(nonlinearity: str, slope: float | None, known: Sequence[str], name: str
         raise error(f"`nonlinearity` must be one of {', '.join(known)} (got {nonlinearity!r}): use the gain of the "
                     "nearest, or 'linear'")
     if nonlinearity != "leaky_relu":
-        return _OTHERS.get(nonlinearity, 1)
+        return _TABLE[nonlinearity]
     if slope is None:
         return leaky_gain(0.01)
     if isinstance(slope, bool) or not isinstance(slope, (int, float)) or not math.isfinite(slope):
