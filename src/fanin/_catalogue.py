@@ -155,6 +155,7 @@ def _constant(own: Mapping[str, Any]) -> str:
     return f"all {own['value']:g}" if np.ndim(own["value"]) == 0 else "the given array"
 
 
+_PARTS = {"imag": "imaginary parts", "real": "real parts", "log": "logarithms of minus the real parts"}
 _FORMULAS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "Constant": _constant,
     "Uniform": lambda own: f"U[{own['low']:g}, {own['high']:g})",
@@ -166,7 +167,7 @@ _FORMULAS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "ConvolutionOrthogonal": lambda own: f"a kernel that multiplies the norm of every signal by {own['gain']:g}",
     "Dirac": lambda own: "the identity at the kernel's centre, 0 elsewhere",
     "Sparse": lambda own: f"in each column {own['sparsity']:g} of the rows 0, the others N(0, {_square(own['std'])})",
-    "S4D": lambda own: f"{own['part']} of S4D-{own['variant'].capitalize()}'s diagonal A along one axis",
+    "S4D": lambda own: f"the {_PARTS[own['part']]} of S4D-{own['variant'].capitalize()}'s diagonal A, along one axis",
     "Sinusoidal": lambda own: f"sines and cosines of position/t, t from 1 to {own['max_timescale']:g}"
                               f"{', in two halves' if own['halves'] else ', in turn'}",
     "Eye": lambda own: f"{own['gain']:g} on the diagonal, 0 elsewhere",

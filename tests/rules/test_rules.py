@@ -418,7 +418,7 @@ TABLE = Layer(("Embedding",), "oi*", padding_idx=1, fixed=Sinusoidal())
 
 
 @pytest.mark.parametrize("rules", [{"*": "ones"}, "he_normal", {"*": {"name": "dirac"}}, "transformer",
-                                   {"table": "start"}], ids=str)
+                                   {"table": "start"}, {"*": "arange"}], ids=str)
 def test_no_rule_changes_what_is_fixed(rules):
     """A table that is never trained gets its start, and a warning says so; a rule may leave it as it is."""
     table = Parameter("table", (6, 8), np.dtype("float32"), TABLE)

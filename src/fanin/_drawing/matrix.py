@@ -148,7 +148,7 @@ def is_all(numbers: NDArray[Any], count: int) -> bool:
 
 
 def normals(whole: tuple[int, int], dtype: np.dtype[Any], key: Key,
-             fill: Callable[..., None]) -> Callable[..., None]:
+            fill: Callable[..., None]) -> Callable[..., None]:
     """What `haar` draws its reflectors with: any block of the (n, m) matrix of standard normals of this key."""
     shape = (min(whole), max(whole))
     plan = TensorSpec(shape, dtype).draw(complex_normal if dtype.kind == "c" else normal, 0.0, 1.0)

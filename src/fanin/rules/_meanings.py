@@ -22,8 +22,8 @@ def start(parameter: Parameter, model: Mapping[str, Parameter]) -> Initializer |
     `model` has all parameters by name.
     """
     layer = parameter.layer or NO_LAYER
-    if layer.start is not None or layer.fixed is not None:
-        return layer.start or layer.fixed
+    if told := layer.fixed or layer.start:
+        return told
     if adapter := start_of_adapter(parameter.name):
         return adapter
     prefix, key = _split(parameter.name, _A_LOG, *_STATE_SPACE)

@@ -141,13 +141,13 @@ class Rule:
         """
         if self.init == KEEP:
             return None, ""
-        if self.init == ARANGE:
-            count = _count(parameter)
-            return Constant(np.arange(count, dtype=parameter.dtype)), f"arange({count})"
         layer = parameter.layer or NO_LAYER
         certain = context.start if layer.fixed is None else layer.fixed
         if certain is not None:
             return certain, label(certain)
+        if self.init == ARANGE:
+            count = _count(parameter)
+            return Constant(np.arange(count, dtype=parameter.dtype)), f"arange({count})"
         facts = Facts(layer if self.by_layer else NO_LAYER, model.usual)
         if context.shape is not None:
             facts = self._fans_of(context.layer, context.shape, model)
