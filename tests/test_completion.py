@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
+from fanin import Registry
 from fanin.cli import main
+from fanin.rules._files import rule_sets
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="bash, zsh and fish at pseudo-terminals are POSIX's")
 
@@ -72,6 +74,24 @@ def test_tab_completes(shell, typed, completed):
     shell.sendcontrol("u")  # an empty line again
     shell.sendline("echo nex''t")
     shell.expect("next")
+
+
+def offered(line, folder):
+    """The words, but for options, that the shells' functions are told for a line."""
+    answer = folder / "answer"
+    asked = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_IFS": "\n", "_ARGCOMPLETE_STDOUT_FILENAME": str(answer),
+             "COMP_LINE": line, "COMP_POINT": str(len(line)), "COMP_TYPE": ""}
+    subprocess.run([sys.executable, "-m", "fanin"], env={**os.environ, **asked}, cwd=folder, check=True)
+    return {word.strip() for word in answer.read_text().splitlines() if not word.startswith("-")}
+
+
+def test_every_name_is_offered(tmp_path):
+    """Rule sets, recipes among them, and schemes for --rules; schemes and profiles to show; nothing else."""
+    schemes = set(Registry.names())
+
+    assert offered("fanin init table.json --rules ", tmp_path) == {*rule_sets(), *schemes}
+    assert offered("fanin show ", tmp_path) == {*schemes, *(f"{profile}:" for profile in Registry.profiles())}
+    assert offered("fanin show --profile keras ", tmp_path) == set(Registry.names("keras"))
 
 
 @pytest.mark.parametrize("name", SHELLS)
