@@ -18,6 +18,7 @@ LEVELS = {
     "_version": 0,
     "_checks": 1,
     "_json": 1,
+    "_namespace": 1,
     "_terminal": 1,
     "_dtypes": 2,
     "_gains": 2,

@@ -17,17 +17,30 @@ DIRECTIVE = re.compile(r"^\.\. (?:auto(?:class|function|data|exception)|py:data)
 
 
 def exported(module=fanin):
-    """The public names of a module: what it imports in the form `X as X`, and what it defines."""
-    return names_in(Path(module.__file__)) - set(getattr(module, "_ON_DEMAND", ()))
+    """The public names of a module, and of fanin itself the modules that come with it."""
+    return set(module.__all__) | ({"math", "stream"} if module is fanin else set())
 
 
 def names_in(path):
+    """The names that a module's source says are public: what it imports in the form `X as X`, and what it defines."""
     tree = ast.parse(path.read_text("utf-8"))
-    body = tree.body
-    reexported = {alias.asname for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+    reexported = {alias.asname for node in tree.body if isinstance(node, ast.ImportFrom)
                   for alias in node.names if alias.asname == alias.name}
-    defined = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     return {name for name in reexported | defined if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("module", ["", "checkpoint", "dask", "jax", "keras", "math", "rules", "stream", "torch",
+                                    *(f"compat.{name}" for name in fanin.compat.__all__)])
+def test_all_has_what_the_source_makes_public(module):
+    """`__all__` forgets none of the names that a module imports as its own or defines."""
+    place = Path(fanin.__file__).parent.joinpath(*module.split(".")).with_suffix(".py")
+    path = place if place.is_file() else place.with_suffix("") / "__init__.py"
+    (listed,) = (ast.literal_eval(node.value) for node in ast.parse(path.read_text("utf-8")).body
+                 if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__")
+
+    assert names_in(path) - {"math", "stream"} <= set(listed)
+    assert len(listed) == len(set(listed))
 
 
 def documented():
@@ -38,9 +51,10 @@ def documented():
 def on_demand():
     """The public names of the modules that load on demand, which need not be importable here."""
     folder = Path(fanin.__file__).parent
-    files = {name: [folder / f"{name}.py", folder / name / "__init__.py"] for name in fanin._ON_DEMAND}
+    modules = [name for name, place in fanin._ON_DEMAND.items() if place == f".{name}"]
+    files = {name: [folder / f"{name}.py", folder / name / "__init__.py"] for name in modules}
     return {f"{name}.{inside}" for name, places in files.items()
-            for path in places if path.exists() for inside in names_in(path) - set(fanin.compat._ON_DEMAND)}
+            for path in places if path.exists() for inside in names_in(path)}
 
 
 def test_every_public_name_is_documented_and_every_documented_name_is_public():
@@ -71,7 +85,7 @@ def test_modules_on_demand_are_loaded_when_they_are_asked_for(statement, expecte
     code = f"import sys; {statement}; print(*sorted(name for name in sys.modules if name.startswith('fanin.')))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
-    others = {f"fanin.compat.{name}" for name in fanin.compat._ON_DEMAND} - {expected}
+    others = {f"fanin.compat.{name}" for name in fanin.compat.__all__} - {expected}
     assert expected in loaded
     assert others & set(loaded) == set()
 
@@ -79,7 +93,7 @@ def test_modules_on_demand_are_loaded_when_they_are_asked_for(statement, expecte
 def test_dir_lists_the_modules_on_demand():
     """What can be asked for is listed, loaded or not."""
     assert set(fanin._ON_DEMAND) <= set(dir(fanin))
-    assert set(fanin.compat._ON_DEMAND) <= set(dir(fanin.compat))
+    assert set(fanin.compat.__all__) <= set(dir(fanin.compat))
 
 
 def schemes():

@@ -1,4 +1,23 @@
-"""fanin initializes the weights of neural networks: the same bits on every device, whole or one shard at a time."""
+"""fanin initializes the weights of neural networks: the same bits on every device, whole or one shard at a time.
+
+A tensor, keyed by a seed and by its parameter's name:
+
+>>> import fanin
+>>> he = fanin.Registry.get("he_normal")
+>>> weight = he((512, 256), seed=7, name="encoder.0.weight")
+>>> weight.shape, weight.dtype
+((512, 256), dtype('float32'))
+
+and a part of it, the same bits without the rest:
+
+>>> part = he.shard((512, 256), slice(0, 128), seed=7, name="encoder.0.weight")
+>>> bool((part == weight[:128]).all())
+True
+
+Whole models: `fanin.torch.init_module`, `fanin.jax.init_model` and `fanin.keras.init_model` in memory,
+`fanin.checkpoint.init` and the command `fanin` on disk, all by the same rules (`fanin.Rules`). Other frameworks' own
+functions are in `fanin.compat`, what samplers may call in `fanin.math`, raw random words in `fanin.stream`.
+"""
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
@@ -39,12 +58,23 @@ from ._initializers import Uniform as Uniform
 from ._initializers import VarianceScaling as VarianceScaling
 from ._initializers.data import rebuild as _rebuild  # noqa: F401  # by this name pickles find it
 from ._kernels.samplers import sampler as sampler
+from ._namespace import listing as _listing
+from ._namespace import on_demand as _on_demand
 from ._plans.plan import Plan as Plan
 from ._plans.spec import TensorSpec as TensorSpec
 from ._seeding import STREAM_VERSION as STREAM_VERSION
 from ._seeding import Stream as Stream
 from ._seeding import seed as seed
 from ._version import __version__ as __version__
+
+__all__ = [
+    "S4D", "STREAM_VERSION", "Blocks", "Constant", "ConvolutionOrthogonal", "DeltaOrthogonal", "Dirac", "Eye",
+    "FaninAttributeError", "FaninError", "FaninImportError", "FaninIndexError", "FaninKeyError", "FaninMemoryError",
+    "FaninRuntimeError", "FaninTypeError", "FaninValueError", "FaninWarning", "HippoLegsA", "HippoLegsB",
+    "Initializer", "LogOfUniform", "LogUniform", "MambaALog", "MambaDtBias", "Normal", "Orthogonal", "Plan",
+    "Registry", "Rules", "Sinusoidal", "Sparse", "Stream", "TensorSpec", "TruncatedNormal", "Uniform",
+    "VarianceScaling", "audit", "sampler", "seed", "set_threading",
+]
 
 for _public in (Initializer, *Initializer.__subclasses__(), Stream, TensorSpec):
     _public.__module__ = __name__  # so that pickles hold, wherever the files lie
@@ -61,22 +91,7 @@ if _TYPE_CHECKING:
     from .rules import Rules as Rules
 else:
     # Loaded when they are first asked for: what whole models take, and the frameworks' modules.
-    _ON_DEMAND = ("checkpoint", "compat", "dask", "jax", "keras", "rules", "torch")
-
-    def __getattr__(name: str) -> object:
-        if name == "Rules":
-            from .rules import Rules
-
-            return Rules
-        if name == "audit":
-            from ._audit import audit
-
-            return audit
-        if name in _ON_DEMAND:
-            import importlib
-
-            return importlib.import_module(f"{__name__}.{name}")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), "Rules", "audit", *_ON_DEMAND})
+    _ON_DEMAND = {"checkpoint": ".checkpoint", "compat": ".compat", "dask": ".dask", "jax": ".jax", "keras": ".keras",
+                  "rules": ".rules", "torch": ".torch", "Rules": ".rules", "audit": "._audit"}
+    __getattr__ = _on_demand(__name__, _ON_DEMAND)
+    __dir__ = _listing(globals(), ("math", "stream", *_ON_DEMAND))

@@ -28,7 +28,7 @@ class FaninIndexError(FaninError, IndexError):
 
 
 class FaninAttributeError(FaninError, AttributeError):
-    """An attempt to change a scheme, which is immutable."""
+    """An attempt to change a scheme, which is immutable; or an attribute of `fanin` that needs a package not here."""
 
 
 class FaninMemoryError(FaninError, MemoryError):

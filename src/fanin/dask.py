@@ -18,6 +18,7 @@ from ._checks import shape as check_shape
 from ._dtypes import as_dtype
 from ._errors import FaninTypeError, FaninValueError, missing_dependency
 from ._initializers import Initializer, Registry
+from ._namespace import listing as _listing
 from ._seeding import Key, Stream, check_name, check_source, take_key
 
 try:
@@ -28,6 +29,10 @@ from dask.base import tokenize
 
 if TYPE_CHECKING:
     from ._types import DType, Seed, Shape
+
+__all__ = ["array"]
+
+__dir__ = _listing(globals())
 
 
 def array(init: str | dict[str, Any] | Initializer, shape: Shape, chunks: Any = "auto", *, dtype: DType | None = None,

@@ -4,6 +4,13 @@ Each takes float32 or float64 numbers and computes in that type; beside one of t
 Python floats alone are float64. They are for functions marked with `fanin.sampler`, where `math`'s and `numpy`'s own
 differ between a CPU's and a GPU's libraries. Any other argument (an int, an array) is a FaninTypeError. `gain` alone is
 for schemes' parameters: the factor that makes up for an activation.
+
+>>> import fanin
+>>> @fanin.sampler
+... def exponential(u: float, scale: float) -> float:
+...     return -scale * fanin.math.log(u)
+>>> float(fanin.math.exp(0.0))
+1.0
 """
 
 from __future__ import annotations
@@ -19,6 +26,11 @@ from ._gains import as_gain as _as_gain
 from ._kernels import device as _device
 from ._kernels import elementary as _elementary
 from ._kernels.device import compiled_as as _compiled_as
+from ._namespace import listing as _listing
+
+__all__ = ["exp", "expm1", "fma", "gain", "log", "log1p", "ndtri", "sincospi", "sqrt"]
+
+__dir__ = _listing(globals())
 
 _Number = _TypeVar("_Number", bound="float | _np.floating[_Any]")
 

@@ -1,4 +1,13 @@
-"""`fanin.stream`: streams, and the raw words behind a draw."""
+"""`fanin.stream`: streams, and the raw words behind a draw.
+
+>>> import fanin
+>>> stream = fanin.Stream(7)
+>>> first = fanin.Normal()(3, seed=stream)
+>>> stream.position
+1
+>>> fanin.stream.words(7, start=0, count=2).dtype
+dtype('uint32')
+"""
 
 from __future__ import annotations
 
@@ -12,6 +21,7 @@ from ._drawing import arrays
 from ._drawing.execute import materialize_range
 from ._errors import FaninValueError, shown
 from ._kernels.samplers import word
+from ._namespace import listing as _listing
 from ._plans.plan import SamplerPlan
 from ._seeding import STREAM_VERSION as STREAM_VERSION
 from ._seeding import Key as Key
@@ -23,6 +33,10 @@ WORDS = 2**63  # as many as the elements of the largest tensor take: two for eac
 
 if TYPE_CHECKING:
     from ._types import Array, Device, Seed
+
+__all__ = ["STREAM_VERSION", "Key", "Stream", "stream_id", "words"]
+
+__dir__ = _listing(globals())
 
 
 def words(seed: Seed | None = None, name: str | None = None, start: int = 0, count: int = 1, *,

@@ -4,6 +4,7 @@
 [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
 """
 
+from .._namespace import listing as _listing
 from .jax import Initializer as Initializer
 from .jax import Key as Key
 from .jax import bits as bits
@@ -29,6 +30,15 @@ from .jax import variance_scaling as variance_scaling
 from .jax import xavier_normal as xavier_normal
 from .jax import xavier_uniform as xavier_uniform
 from .jax import zeros as zeros
+
+__all__ = [
+    "Initializer", "Key", "bits", "constant", "delta_orthogonal", "fold_in", "glorot_normal", "glorot_uniform",
+    "he_normal", "he_uniform", "kaiming_normal", "kaiming_uniform", "key", "lecun_normal", "lecun_uniform", "normal",
+    "ones", "ones_init", "orthogonal", "split", "truncated_normal", "uniform", "variance_scaling", "xavier_normal",
+    "xavier_uniform", "zeros", "zeros_init",
+]
+
+__dir__ = _listing(globals())
 
 
 def zeros_init() -> Initializer:

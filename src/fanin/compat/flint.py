@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._namespace import listing as _listing
 from ._shared.gains import FLINT
 from ._shared.system import System
 
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
     from ._shared.types import Generator
 
 __all__ = [
-    "calculate_gain", "constant_", "kaiming_normal_", "kaiming_uniform_", "lecun_normal_", "lecun_uniform_", "normal_",
-    "ones_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_",
+    "calculate_gain", "constant_", "kaiming_normal_", "kaiming_uniform_", "lecun_normal_", "lecun_uniform_",
+    "normal_", "ones_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_",
 ]
+
+__dir__ = _listing(globals())
 
 _flint = System("flint", "tensor", {"low": "a", "high": "b", "value": "val", "scale": "gain"}, nonlinearities=FLINT)
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from .._checks import finite
 from .._errors import FaninTypeError
+from .._namespace import listing as _listing
 from ._shared.elementwise import round_toward_zero as _round_toward_zero
 from ._shared.errors import TorchTypeError, TorchValueError
 from ._shared.system import System
@@ -31,6 +32,8 @@ __all__ = [
     "Mode", "NonLinearity", "calculateGain", "constant_", "dirac_", "eye_", "kaimingNormal_", "kaimingUniform_",
     "normal_", "ones_", "orthogonal_", "sparse_", "trunc_", "uniform_", "xavierNormal_", "xavierUniform_", "zeros_",
 ]
+
+__dir__ = _listing(globals())
 
 
 class Mode(enum.Enum):

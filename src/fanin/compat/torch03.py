@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._namespace import listing as _listing
 from ._shared.errors import TorchTypeError, TorchValueError
 from ._shared.gains import TORCH03
 from ._shared.system import System
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
     from ._shared.types import Generator, T
 
 __all__ = [
-    "calculate_gain", "constant", "dirac", "eye", "kaiming_normal", "kaiming_uniform", "normal", "orthogonal", "sparse",
-    "uniform", "xavier_normal", "xavier_uniform",
+    "calculate_gain", "constant", "dirac", "eye", "kaiming_normal", "kaiming_uniform", "normal", "orthogonal",
+    "sparse", "uniform", "xavier_normal", "xavier_uniform",
 ]
+
+__dir__ = _listing(globals())
 
 _torch03 = System("torch03", "tensor", {"low": "a", "high": "b", "value": "val", "scale": "gain"}, TorchValueError,
                   TorchTypeError, nonlinearities=TORCH03)

@@ -1,8 +1,22 @@
-"""Rules for whole models: which scheme initializes which parameter. Names, shapes and layers in; a table out."""
+"""Rules for whole models: which scheme initializes which parameter. Names, shapes and layers in; a table out.
 
+>>> import fanin
+>>> import numpy as np
+>>> rules = fanin.Rules.of({"*.bias": "zeros", "*": "he_normal"})
+>>> weight = fanin.rules.Parameter("dense.weight", (16, 8), np.dtype("float32"))
+>>> bias = fanin.rules.Parameter("dense.bias", (16,), np.dtype("float32"))
+>>> [row.scheme for row in rules.assign([weight, bias]).drawn][1]
+Constant(value=0.0)
+"""
+
+from .._namespace import listing as _listing
 from ._comparison import Comparison as Comparison
 from ._parameter import Layer as Layer
 from ._parameter import Parameter as Parameter
 from ._rules import Rules as Rules
 from ._table import Row as Row
 from ._table import Table as Table
+
+__all__ = ["Comparison", "Layer", "Parameter", "Row", "Rules", "Table"]
+
+__dir__ = _listing(globals())

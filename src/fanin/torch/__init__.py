@@ -1,4 +1,11 @@
-"""Whole torch modules by rules, and sharded tensors: each parameter keyed by its name, wherever it lives."""
+"""Whole torch modules by rules, and sharded tensors: each parameter keyed by its name, wherever it lives.
+
+>>> import torch, fanin
+>>> net = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 4))
+>>> table = fanin.torch.init_module(net, "he_normal", seed=7)
+>>> len(table), net[0].bias.any().item()
+(4, False)
+"""
 
 from .._errors import missing_dependency
 
@@ -7,6 +14,7 @@ try:
 except ImportError as _error:
     raise missing_dependency("fanin.torch", "torch", "torch") from _error
 
+from .._namespace import listing as _listing
 from .._signal import Comparison as Comparison
 from .._signal import LayerSignal as LayerSignal
 from .._signal import Signal as Signal
@@ -15,3 +23,7 @@ from ._module import init_module as init_module
 from ._module import parameters as parameters
 from ._signal.measure import signal as signal
 from ._verify import verify_module as verify_module
+
+__all__ = ["Comparison", "LayerSignal", "Signal", "distribute", "init_module", "parameters", "signal", "verify_module"]
+
+__dir__ = _listing(globals())

@@ -18,6 +18,7 @@ array([[ 0.79611576,  1.2789248 ,  1.2896855 ],
        [-1.0108745 , -1.0855657 ,  0.17398663]], dtype=float32)
 """
 
+from ..._namespace import listing as _listing
 from ._bits import bits as bits
 from ._initializers import constant as constant
 from ._initializers import delta_orthogonal as delta_orthogonal
@@ -43,3 +44,12 @@ from ._scaling import variance_scaling as variance_scaling
 from ._scaling import xavier_normal as xavier_normal
 from ._scaling import xavier_uniform as xavier_uniform
 from ._types import Initializer as Initializer
+
+__all__ = [
+    "Initializer", "Key", "bits", "constant", "delta_orthogonal", "fold_in", "glorot_normal", "glorot_uniform",
+    "he_normal", "he_uniform", "kaiming_normal", "kaiming_uniform", "key", "lecun_normal", "lecun_uniform", "normal",
+    "ones", "orthogonal", "split", "truncated_normal", "uniform", "variance_scaling", "xavier_normal",
+    "xavier_uniform", "zeros",
+]
+
+__dir__ = _listing(globals())

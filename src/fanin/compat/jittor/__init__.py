@@ -23,6 +23,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..._checks import shape as _check_shape
+from ..._namespace import listing as _listing
 from .._shared.elementwise import negate as _negate
 from .._shared.gains import TORCH as NONLINEARITIES
 from .._shared.gains import gain as _gain
@@ -39,9 +40,11 @@ if TYPE_CHECKING:
 __all__ = [
     "calculate_gain", "calculate_std", "constant", "constant_", "eye", "eye_", "fill", "fill_", "gauss", "gauss_",
     "invariant_uniform", "invariant_uniform_", "kaiming_normal_", "kaiming_uniform_", "normal_", "one", "one_",
-    "random_", "relu_invariant_gauss", "relu_invariant_gauss_", "trunc_normal_", "uniform", "uniform_", "xavier_gauss",
-    "xavier_gauss_", "xavier_uniform", "xavier_uniform_", "zero", "zero_",
+    "random_", "relu_invariant_gauss", "relu_invariant_gauss_", "trunc_normal_", "uniform", "uniform_",
+    "xavier_gauss", "xavier_gauss_", "xavier_uniform", "xavier_uniform_", "zero", "zero_",
 ]
+
+__dir__ = _listing(globals())
 
 # -- constants ------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ what else was drawn. They aren't Keras' values for the same seed, unless `backen
 (0.062, 0.0625)
 """
 
+from ..._namespace import listing as _listing
 from ._constants import Constant as Constant
 from ._constants import Identity as Identity
 from ._constants import Ones as Ones
@@ -61,3 +62,14 @@ for _own in (Initializer, SeedGenerator):
     if _own.__module__.startswith(__name__):  # not Keras'
         _own.__module__ = __name__
         _own.__name__ = _own.__qualname__ = _own.__name__.lstrip("_")
+
+__all__ = [
+    "STFT", "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "IdentityInitializer",
+    "Initializer", "LecunNormal", "LecunUniform", "Ones", "Orthogonal", "OrthogonalInitializer", "RandomNormal",
+    "RandomUniform", "STFTInitializer", "SeedGenerator", "TruncatedNormal", "VarianceScaling", "Zeros", "constant",
+    "deserialize", "get", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal",
+    "lecun_uniform", "ones", "orthogonal", "random_normal", "random_uniform", "serialize", "stft", "truncated_normal",
+    "variance_scaling", "zeros",
+]
+
+__dir__ = _listing(globals())

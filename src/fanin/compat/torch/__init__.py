@@ -28,6 +28,7 @@ Unlike torch, where fanin's numbers are drawn: a complex uniform is a disk, as i
 tensors without elements work for every shape, and a tensor with two elements in one place (expanded) is refused.
 """
 
+from ..._namespace import listing as _listing
 from ._deprecated import constant as constant
 from ._deprecated import dirac as dirac
 from ._deprecated import eye as eye
@@ -65,3 +66,5 @@ __all__ = [
     "orthogonal", "orthogonal_", "replay", "reset_parameters", "sparse", "sparse_", "trunc_normal_", "uniform",
     "uniform_", "xavier_normal", "xavier_normal_", "xavier_uniform", "xavier_uniform_", "zeros_",
 ]
+
+__dir__ = _listing(globals())
