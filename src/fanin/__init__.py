@@ -52,6 +52,8 @@ from ._initializers import Normal as Normal
 from ._initializers import Orthogonal as Orthogonal
 from ._initializers import Registry as Registry
 from ._initializers import Sinusoidal as Sinusoidal
+from ._initializers import Siren as Siren
+from ._initializers import SirenFirst as SirenFirst
 from ._initializers import Sparse as Sparse
 from ._initializers import TruncatedNormal as TruncatedNormal
 from ._initializers import Uniform as Uniform

@@ -29,6 +29,7 @@ PAPERS = {
     "delta_orthogonal": "Xiao et al. 2018, arXiv 1806.05393",
     "convolution_orthogonal": "Xiao et al. 2018, arXiv 1806.05393",
     "dirac": "Zagoruyko, Komodakis 2017, arXiv 1706.00388",
+    "siren": "Sitzmann et al. 2020, arXiv 2006.09661",
     "sparse": "Martens, ICML 2010", "uniform_unit_scaling": "Sussillo, Abbott 2014, arXiv 1412.6558",
     "mamba2": "Dao, Gu 2024, arXiv 2405.21060", "mamba": "Gu, Dao 2023, arXiv 2312.00752",
     "log_uniform": "Gu et al. 2021, arXiv 2111.00396", "hippo": "Gu et al. 2020, arXiv 2008.07669",
@@ -167,6 +168,8 @@ _FORMULAS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "ConvolutionOrthogonal": lambda own: f"a kernel that multiplies the norm of every signal by {own['gain']:g}",
     "Dirac": lambda own: "the identity at the kernel's centre, 0 elsewhere",
     "Sparse": lambda own: f"in each column {own['sparsity']:g} of the rows 0, the others N(0, {_square(own['std'])})",
+    "Siren": lambda own: f"U(±√(6/fan_in)/{own['omega']:g})",
+    "SirenFirst": lambda own: "U(±1/fan_in)",
     "S4D": lambda own: f"the {_PARTS[own['part']]} of S4D-{own['variant'].capitalize()}'s diagonal A, along one axis",
     "Sinusoidal": lambda own: f"sines and cosines of position/t, t from 1 to {own['max_timescale']:g}"
                               f"{', in two halves' if own['halves'] else ', in turn'}",

@@ -31,6 +31,8 @@ from fanin import (
     Orthogonal,
     Registry,
     Sinusoidal,
+    Siren,
+    SirenFirst,
     Sparse,
     Stream,
     TruncatedNormal,
@@ -52,7 +54,8 @@ NEEDS = {
 RANKS = {Constant: (0, 9), Uniform: (0, 9), Normal: (0, 9), TruncatedNormal: (0, 9), VarianceScaling: (2, 9),
          Orthogonal: (2, 9), DeltaOrthogonal: (3, 9), ConvolutionOrthogonal: (3, 9), Dirac: (3, 9), Sparse: (1, 9),
          Eye: (2, 2), Blocks: (1, 9), LogUniform: (0, 9), LogOfUniform: (0, 9), MambaALog: (1, 9), MambaDtBias: (0, 9),
-         HippoLegsA: (2, 9), HippoLegsB: (1, 9), S4D: (1, 9), Sinusoidal: (2, 9)}
+         HippoLegsA: (2, 9), HippoLegsB: (1, 9), S4D: (1, 9), Sinusoidal: (2, 9),
+         Siren: (2, 9), SirenFirst: (2, 9)}
 ANY_DTYPE = (Constant, Eye, Dirac)
 TABLES = (MambaALog, HippoLegsA, HippoLegsB, S4D, Sinusoidal)  # without randomness
 REAL = (LogUniform, LogOfUniform, MambaDtBias, HippoLegsA, HippoLegsB, S4D, Sinusoidal)

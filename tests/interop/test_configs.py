@@ -39,6 +39,8 @@ PARAMETERS = {
     "Orthogonal": {"gain": 2.0, "axis": -1},
     "S4D": {"variant": "inv", "part": "real", "axis": 0},
     "Sinusoidal": {"max_timescale": 500.0, "halves": True, "endpoint": True},
+    "Siren": {"omega": 10.0, "layout": "*io"},
+    "SirenFirst": {"layout": "*io"},
     "Sparse": {"sparsity": 0.5, "std": 0.1, "axis": 1},
     "TruncatedNormal": {"mean": 1.0, "std": 2.0, "lower": -1.0, "upper": float("inf"), "bounds": "absolute"},
     "Uniform": {"low": -1.0, "high": 2.0},

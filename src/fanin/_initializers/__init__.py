@@ -18,6 +18,8 @@ from .orthogonal import DeltaOrthogonal as DeltaOrthogonal
 from .orthogonal import Orthogonal as Orthogonal
 from .registry import Registry as Registry
 from .sinusoidal import Sinusoidal as Sinusoidal
+from .siren import Siren as Siren
+from .siren import SirenFirst as SirenFirst
 from .sparse import Sparse as Sparse
 from .state_space import MambaALog as MambaALog
 from .state_space import MambaDtBias as MambaDtBias
@@ -30,6 +32,7 @@ _BUILT_IN: dict[str, type[Initializer]] = {
     "sparse": Sparse, "eye": Eye, "blocks": Blocks, "log_uniform": LogUniform, "log_of_uniform": LogOfUniform,
     "mamba_a_log": MambaALog, "mamba_dt_bias": MambaDtBias, "hippo_legs_a": HippoLegsA, "hippo_legs_b": HippoLegsB,
     "convolution_orthogonal": ConvolutionOrthogonal, "s4d": S4D, "sinusoidal": Sinusoidal,
+    "siren": Siren, "siren_first": SirenFirst,
 }
 for _name, _class in _BUILT_IN.items():
     _schemes.add(_name, _class)

@@ -24,6 +24,7 @@ from .normal import Normal, TruncatedNormal
 from .orthogonal import ConvolutionOrthogonal, DeltaOrthogonal, Orthogonal
 from .parameters import signature
 from .sinusoidal import Sinusoidal
+from .siren import Siren, SirenFirst
 from .sparse import Sparse
 from .state_space import MambaALog, MambaDtBias
 from .uniform import Uniform
@@ -128,6 +129,7 @@ SPELLINGS: dict[type, dict[str, Meaning]] = {
     MambaDtBias: {"dt_min": "low", "dt_max": "high", "dt_init_floor": "floor"},
     HippoLegsA: {}, HippoLegsB: {}, S4D: {},
     Sinusoidal: {"base": "max_timescale"},
+    Siren: {"w0": "omega", "omega_0": "omega", "hidden_omega_0": "omega"}, SirenFirst: {},
 }
 
 # -- building blocks ----------------------------------------------------------------------------------------------
@@ -199,6 +201,8 @@ PRESETS = {
     "s4d": Preset(S4D),
     "s4d_log_dt": Preset(Uniform, {"low": math.log(0.001), "high": math.log(0.1)}),
     "sinusoidal": Preset(Sinusoidal),
+    "siren": Preset(Siren),
+    "siren_first": Preset(SirenFirst),
     "whisper_sinusoids": Preset(Sinusoidal, {"halves": True, "endpoint": True}),
 }
 
@@ -220,6 +224,7 @@ ALIASES = {
                                "convolutional_orthogonal_3d"),
     "eye": ("identity",),
     "sinusoidal": ("sinusoidal_positions",),
+    "siren": ("siren_hidden",),
 }
 
 # Names that users of other frameworks know and that none of the schemes serves: each with the reason.
