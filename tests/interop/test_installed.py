@@ -73,7 +73,7 @@ def test_no_test_is_skipped_for_want_of_a_package():
 
     assert waived <= set(sys.stdlib_module_names)  # `resource` is Unix's
     skipping = {path.name for path in FILES if re.search(r"\bpytest\.(mark\.)?(skip|xfail)", text.get(path, ""))}
-    assert skipping <= {"test_signal_page.py", "test_compat_torch_replay.py"}  # a browser; a processor's AVX2
+    assert skipping <= {"test_pages.py", "test_compat_torch_replay.py"}  # a browser; a processor's AVX2
 
 
 def test_fanin_loads_nothing_unasked():

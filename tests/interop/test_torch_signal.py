@@ -408,7 +408,31 @@ def test_pictures_do_not_touch_pyplot():
     figure = found.plot()
 
     assert pyplot.get_fignums() == []
-    assert [len(axes.lines) for axes in figure.axes] == [2, 2]
-    assert figure.axes[0].lines[1].get_ydata().tolist() == [row.rms for row in found["he"].layers]
+    assert [[line.get_label() for line in axes.lines if line.get_label() != "_mark"] for axes in figure.axes] == [
+        ["torch", "he"]] * 2
+    (he,) = [line for line in figure.axes[0].lines if line.get_label() == "he"]
+    assert he.get_ydata().tolist() == [row.rms for row in found["he"].layers]
     assert {text.get_text() for text in figure.legends[0].get_texts()} == {"torch", "he"}
     assert DIES < 1 < EXPLODES
+
+
+@pytest.mark.parametrize(("rules", "grad", "marks"), [
+    (HE, True, [[], []]),
+    (NORMAL, True, [["dies"], ["dies"]]),
+    ({"*.bias": "zeros", "*": {"name": "variance_scaling", "scale": 8.0}}, True, [["explodes"], ["explodes"]]),
+    ({"20.bias": {"name": "constant", "value": math.inf}, **HE}, False, [["not finite"]]),
+])
+def test_pictures_mark_where_the_signal_is_lost(rules, grad, marks):
+    """A mark and a word stand at the layer that the verdict names, forward and backward; where it lives, none."""
+    found = signal(mlp(), noise(16, 256), rules=rules, seed=0, grad=grad)
+
+    axes = found.plot().axes
+
+    assert [[text.get_text() for text in each.texts] for each in axes] == marks
+    for fault in found.verdict.faults:
+        layer = found.layers[fault.place]
+        assert layer.title in fault.text
+        (text,) = axes[fault.backward].texts
+        assert abs(text.xy[0] - fault.place) <= 1
+        value = layer.gradient if fault.backward else layer.rms
+        assert text.xy[1] == value or not math.isfinite(value)

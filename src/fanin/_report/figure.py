@@ -66,9 +66,19 @@ def write(axes: Axes, *, title: str = "", x: str = "", y: str = "") -> None:
     axes.set_ylabel(y, fontsize=9, color=INK)
 
 
+def mark(axes: Axes, x: float, y: float, word: str, color: str) -> None:
+    """A cross in a ring around a point of a line, and a word below it."""
+    axes.plot([x], [y], linestyle="", marker="o", markersize=11, markerfacecolor="none", markeredgecolor=color,
+              markeredgewidth=1.6, label="_mark")
+    axes.plot([x], [y], linestyle="", marker="x", markersize=6, markeredgecolor=color, markeredgewidth=1.6,
+              label="_mark")
+    axes.annotate(word, (x, y), (0, -8), textcoords="offset points", fontsize=9, color=INK, ha="center", va="top")
+
+
 def name_lines(picture: Figure, axes: Axes) -> None:
     """A legend above all panels, with each line's dashes and marker, which tell it apart in grey, too."""
-    picture.legend(handles=axes.get_lines(), loc="outside upper left", ncols=len(STYLES), frameon=False, fontsize=9,
+    lines = [line for line in axes.get_lines() if line.get_label() != "_mark"]
+    picture.legend(handles=lines, loc="outside upper left", ncols=len(STYLES), frameon=False, fontsize=9,
                    labelcolor=INK, handlelength=4)
 
 

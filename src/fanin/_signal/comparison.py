@@ -56,12 +56,14 @@ class Comparison(Report):
     def plot(self) -> Figure:
         """All of them in one picture: rms of outputs above, of gradients below, over the layers.
 
+        Where the verdict says that a signal dies or explodes, its line is marked.
+
         Raises:
             FaninImportError: matplotlib is missing (`pip install 'fanin[plot]'`).
         """
         from .picture import draw
 
-        return draw({label: signal.layers for label, signal in self.signals.items()})
+        return draw(self.signals)
 
     def _content(self, unfold: bool = False) -> Content:
         words = tuple(f"{label}: {' '.join(signal.verdict.words)}" for label, signal in self.signals.items())

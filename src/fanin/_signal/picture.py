@@ -2,48 +2,64 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .._report import figure
-from .layers import LayerSignal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from .result import Signal
+
 _MARKS = 12  # on a line, at most
 
-Line = tuple[list[int], list[float]]
+
+class Line(NamedTuple):
+    """A line of a panel: where it has values, these, and where what happens to it; {place: word}."""
+
+    places: list[int]
+    values: list[float]
+    faults: dict[int, str]
 
 
-def draw(signals: Mapping[str, Sequence[LayerSignal]]) -> Figure:
+def draw(signals: Mapping[str, Signal]) -> Figure:
     """A figure with a line for each label; without gradients it has one panel."""
-    backward = any(row.gradient is not None for layers in signals.values() for row in layers)
+    backward = any(row.gradient is not None for signal in signals.values() for row in signal.layers)
     picture, panels = figure.new_figure(2 if backward else 1)
-    _panel(panels[0], {label: _line([row.rms for row in layers]) for label, layers in signals.items()},
-           "Forward: rms of each layer's output")
+    forward = {label: _line([row.rms for row in signal.layers], signal, False) for label, signal in signals.items()}
+    _panel(panels[0], forward, "Forward: rms of each layer's output")
     if backward:
-        _panel(panels[1], {label: _line([row.gradient for row in layers]) for label, layers in signals.items()},
-               "Backward: rms of the gradient at each layer's output")
+        gradients = {label: _line([row.gradient for row in signal.layers], signal, True)
+                     for label, signal in signals.items()}
+        _panel(panels[1], gradients, "Backward: rms of the gradient at each layer's output")
     if len(signals) > 1:
         figure.name_lines(picture, panels[0])
     figure.write(panels[-1], title=panels[-1].get_title(loc="left"), x="layer, in order of execution")
     return picture
 
 
-def _line(values: Sequence[float | None]) -> Line:
-    """Where a value is, and the value: a logarithmic axis has no place for zero."""
-    places = [place for place, value in enumerate(values) if value is not None and 0 < value < float("inf")]
-    return places, [value for value in values if value is not None and 0 < value < float("inf")]
+def _line(values: Sequence[float | None], signal: Signal, backward: bool) -> Line:
+    """The values that there are: a logarithmic axis has no place for zero. A fault stands at the nearest of them."""
+    places = [place for place, value in enumerate(values) if value is not None and 0 < value < math.inf]
+    faults: dict[int, str] = {}
+    for fault in signal.verdict.faults if places else ():
+        if fault.backward == backward:
+            nearest = min((abs(place - fault.place), place) for place in places)[1]
+            faults[nearest] = fault.word
+    return Line(places, [value for value in values if value is not None and 0 < value < math.inf], faults)
 
 
 def _panel(axes: Axes, lines: Mapping[str, Line], title: str) -> None:
     figure.write(axes, title=title)
-    drawn = [(label, *line, figure.style(number)) for number, (label, line) in enumerate(lines.items())]
-    for label, places, values, look in drawn:
-        axes.semilogy(places, values, label=label, color=look.color, linestyle=look.linestyle, linewidth=1.5,
-                      marker=look.marker, markersize=4, markevery=max(1, len(places) // _MARKS))
-    values = [value for _, _, line, _ in drawn for value in line]
+    for number, (label, line) in enumerate(lines.items()):
+        look = figure.style(number)
+        axes.semilogy(line.places, line.values, label=label, color=look.color, linestyle=look.linestyle, linewidth=1.5,
+                      marker=look.marker, markersize=4, markevery=max(1, len(line.places) // _MARKS))
+        for place, word in line.faults.items():
+            figure.mark(axes, place, line.values[line.places.index(place)], word, look.color)
+    values = [value for line in lines.values() for value in line.values]
     if values and max(values) < 10 * min(values):  # a quiet line is not blown up
         axes.set_ylim(min(values) / 10, max(values) * 10)

@@ -52,12 +52,14 @@ class Signal(Report):
     def plot(self) -> Figure:
         """The rms of outputs and of gradients over the layers, as a matplotlib figure without pyplot.
 
+        Where the verdict says that the signal dies or explodes, its line is marked.
+
         Raises:
             FaninImportError: matplotlib is missing (`pip install 'fanin[plot]'`).
         """
         from .picture import draw
 
-        return draw({self.model: self.layers})
+        return draw({self.model: self})
 
     def _content(self, unfold: bool = False) -> Content:
         notes = [f"{self.model} in {self.mode}. {self._about_loss()}".strip()]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from .layers import InitialLoss, LayerSignal
 
@@ -25,16 +25,34 @@ _RELUS = {"ReLU", "ReLU6", "LeakyReLU", "PReLU", "GELU", "SiLU", "NewGELUActivat
 _SATURATING = {"Tanh", "Sigmoid", "Hardtanh", "Softsign", "tanh", "sigmoid", "hard_tanh", "soft_sign"}
 
 
+class Fault(NamedTuple):
+    """Where the signal is lost.
+
+    Attributes:
+        text: a sentence.
+        word: what happens there, in short.
+        place: at which of the layers, by its place in their order.
+        backward: whether it is the gradient.
+    """
+
+    text: str
+    word: Literal["dies", "explodes", "not finite", "alike"]
+    place: int
+    backward: bool = False
+
+
 class Verdict(NamedTuple):
     """A judgement of a signal.
 
     Attributes:
         alive: whether it reaches the output, and its gradient the input.
         words: a sentence or two for each finding.
+        faults: where it is lost, which a picture marks.
     """
 
     alive: bool
     words: tuple[str, ...]
+    faults: tuple[Fault, ...] = ()
 
 
 def judge(layers: Sequence[LayerSignal], input_rms: float | None, input_cosine: float | None,
@@ -42,10 +60,9 @@ def judge(layers: Sequence[LayerSignal], input_rms: float | None, input_cosine: 
     """The verdict on layers in their order of execution."""
     faults = [fault for fault in (_forward(layers, input_rms), _backward(layers), _collapse(layers, input_cosine))
               if fault]
-    words = [("The signal dies. " if not fault.startswith(("It explodes", "Outputs")) else "") + fault
-             for fault in faults[:1]] + faults[1:]
-    if not faults:
-        words = [_alive(layers, input_rms)]
+    words = [fault.text for fault in faults] or [_alive(layers, input_rms)]
+    if faults and faults[0].word in ("dies", "alike"):
+        words[0] = f"The signal dies. {words[0]}"
     zero = [row.title for row in layers if row.weight_norm == 0]
     if zero and len(zero) <= 3:
         words.append(f"{' and '.join(zero)} start{'s' if len(zero) == 1 else ''} from zero weights: nothing passes "
@@ -53,73 +70,78 @@ def judge(layers: Sequence[LayerSignal], input_rms: float | None, input_cosine: 
     if loss is not None and (remark := _loss(loss)):
         words.append(remark)
     usual = _usual(layers) if faults else ""
-    return Verdict(not faults, (*words, usual) if usual else tuple(words))
+    return Verdict(not faults, (*words, usual) if usual else tuple(words), tuple(faults))
 
 
-def _forward(layers: Sequence[LayerSignal], input_rms: float | None) -> str:
-    for row in layers:
+def _forward(layers: Sequence[LayerSignal], input_rms: float | None) -> Fault | None:
+    for place, row in enumerate(layers):
         if row.nonfinite:
-            return f"Outputs are not finite from {_named(row)} on ({row.nonfinite:,} of {row.size:,} values)."
+            return Fault(f"Outputs are not finite from {_named(row)} on ({row.nonfinite:,} of {row.size:,} values).",
+                         "not finite", place)
     start = input_rms if input_rms else layers[0].rms
     origin = "the input" if input_rms else _named(layers[0])
     for place, row in enumerate(layers):
         if row.rms > EXPLODES * max(start, 1.0 if not input_rms else 0.0):
-            return (f"It explodes: the rms of outputs goes from {start:.2g} at {origin} to {row.rms:.2g} at "
-                    f"{_named(row)}, {_rate(layers[:place + 1], start, row.rms)}.")
+            return Fault(f"It explodes: the rms of outputs goes from {start:.2g} at {origin} to {row.rms:.2g} at "
+                         f"{_named(row)}, {_rate(layers[:place + 1], start, row.rms)}.", "explodes", place)
     later = list(accumulate(reversed([row.rms for row in layers]), max))[::-1]  # the loudest from there on
-    for row, loudest in zip(layers, later):
+    for place, (row, loudest) in enumerate(zip(layers, later)):
         if loudest < DIES * start:
             if row.weight_norm == 0:
-                return ""  # zero by its weights, which is said elsewhere
+                return None  # zero by its weights, which is said elsewhere
             if row.rms == 0:
-                return f"All outputs are zero from {_named(row)} on."
+                return Fault(f"All outputs are zero from {_named(row)} on.", "dies", place)
             end = max(place for place, each in enumerate(layers) if each.rms)  # farther on float32 may have no number
             last = layers[end]
-            return (f"Going forward, the rms of outputs falls from {start:.2g} at {origin} to {last.rms:.2g} at "
-                    f"{_named(last)}, {_rate(layers[:end + 1], start, last.rms)}; it is below {DIES:g} of the start "
-                    f"from {_named(row)} on.")
-    return ""
+            return Fault(f"Going forward, the rms of outputs falls from {start:.2g} at {origin} to {last.rms:.2g} at "
+                         f"{_named(last)}, {_rate(layers[:end + 1], start, last.rms)}; it is below {DIES:g} of the "
+                         f"start from {_named(row)} on.", "dies", place)
+    return None
 
 
-def _backward(layers: Sequence[LayerSignal]) -> str:
-    rows = [row for row in layers if row.gradient is not None]
+def _backward(layers: Sequence[LayerSignal]) -> Fault | None:
+    places = [place for place, row in enumerate(layers) if row.gradient is not None]
+    rows = [layers[place] for place in places]
     norms = [row.gradient_norm or 0.0 for row in rows]
     if len(rows) < 2:
-        return ""
+        return None
     end = norms[-1]
     if any(not math.isfinite(norm) for norm in norms):
-        row = next(row for row, norm in reversed([*zip(rows, norms)]) if not math.isfinite(norm))
-        return f"Gradients are not finite at {_named(row)} and before it."
+        last = max(place for place, norm in enumerate(norms) if not math.isfinite(norm))
+        return Fault(f"Gradients are not finite at {_named(rows[last])} and before it.", "not finite", places[last],
+                     True)
     for place in reversed(range(len(rows))):
         if norms[place] > EXPLODES * end:
-            return (f"It explodes going back: the gradient grows from a length of {end:.2g} at the output to "
-                    f"{max(norms):.2g}, {_rate(rows[place:], end, norms[place])}.")
+            return Fault(f"It explodes going back: the gradient grows from a length of {end:.2g} at the output to "
+                         f"{max(norms):.2g}, {_rate(rows[place:], end, norms[place])}; it is above {EXPLODES:g} times "
+                         f"that at {_named(rows[place])}.", "explodes", places[place], True)
     earlier = list(accumulate(norms, max))  # the strongest up to there
     for place in reversed(range(len(rows) - 1)):
         if earlier[place] < DIES * end:
-            after = rows[place + 1]
+            after, first = rows[place + 1], rows[0]
             if after.weight_norm == 0:
-                return ""
-            first = rows[0]
-            if earlier[place] == 0:
-                return f"No gradient passes {_named(after)}: it is zero at {_named(rows[place])} and before it."
-            return (f"Going back, the gradient falls to {first.gradient:.2g} (rms) at {_named(first)}, "
+                return None
+            text = (f"Going back, the gradient falls to {first.gradient:.2g} (rms) at {_named(first)}, "
                     f"{_rate(rows, end, norms[0])}; less than {DIES:g} of its length at the output passes "
                     f"{_named(after)}.")
-    return ""
+            if earlier[place] == 0:
+                text = f"No gradient passes {_named(after)}: it is zero at {_named(rows[place])} and before it."
+            return Fault(text, "dies", places[place + 1], True)
+    return None
 
 
-def _collapse(layers: Sequence[LayerSignal], input_cosine: float | None) -> str:
+def _collapse(layers: Sequence[LayerSignal], input_cosine: float | None) -> Fault | None:
     rows = [row for row in layers if row.cosine is not None]
     if not rows or (input_cosine is not None and 1 - input_cosine < COLLAPSES):
-        return ""
+        return None
     start = len(rows)
     while start and 1 - (rows[start - 1].cosine or 0.0) < COLLAPSES:
         start -= 1
     if sum(row.weight_std is not None for row in rows[start:]) < 2:  # a softmax or a sigmoid at the end is no collapse
-        return ""
-    return (f"Rows of the batch become alike: from {_named(rows[start])} on the outputs of two of them have a cosine "
-            f"of {rows[-1].cosine:.6f}, so the network hardly sees which input it has.")
+        return None
+    return Fault(f"Rows of the batch become alike: from {_named(rows[start])} on the outputs of two of them have a "
+                 f"cosine of {rows[-1].cosine:.6f}, so the network hardly sees which input it has.", "alike",
+                 layers.index(rows[start]))
 
 
 def _alive(layers: Sequence[LayerSignal], input_rms: float | None) -> str:
