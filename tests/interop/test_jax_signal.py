@@ -97,6 +97,18 @@ def test_a_forward_pass_alone_has_the_same_figures(make):
             assert value is expected is None or value == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
+def test_layers_that_only_have_numbers():
+    """linen's Sequential names its layers "layers_0", which tells no type: weights are taken in JAX's layout."""
+    network = linen.Sequential([linen.Dense(32), linen.relu, linen.Dense(3)])
+    variables = network.init(jax.random.key(0), BATCH)
+
+    found = signal(network.apply, variables, BATCH, grad=False)
+
+    kernel = np.asarray(variables["params"]["layers_0"]["kernel"])
+    assert [(row.layer, row.fan_in) for row in found.layers] == [("layers_0", 64.0), ("layers_2", 32.0), ("", None)]
+    assert 0.85 < found.layers[0].weight_norm / np.linalg.norm(kernel, 2) < 1 + 1e-5
+
+
 def test_dead_units_are_those_that_no_row_wakes():
     """The share of units that are zero in all rows; None under vmap, where no layer sees two rows."""
     model = nnx.Sequential(nnx.Linear(WIDTH, 8, rngs=nnx.Rngs(0)), Relu(), nnx.Linear(8, 3, rngs=nnx.Rngs(1)))

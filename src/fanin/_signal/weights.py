@@ -38,7 +38,8 @@ class Weight(NamedTuple):
             fan_in: float | None = float(parameter.fans(layout).fan_in)
         except FaninError:
             fan_in = None
-        return cls(parameter.name, fan_in, as_matrix(values, parameter.layer.layout or layout))
+        known = None if parameter.layer is None else parameter.layer.layout
+        return cls(parameter.name, fan_in, as_matrix(values, known or layout))
 
 
 def as_matrix(values: Array, layout: str) -> Array:
