@@ -120,7 +120,7 @@ MESSAGES = [
     (lambda: he((2, -3)), "`shape` must not have negative dimensions (got (2, -3))"),
     (lambda: he("ab"), "`shape` must be an int or a sequence of ints (got 'ab')"),
     (lambda: he((2, 3), seed=-1), "`seed` must be in [0, 2**64) (got -1)"),
-    (lambda: he((2, 3), name=3), "`name` must be a string or None (got 3, a int)"),
+    (lambda: he((2, 3), name=3), "`name` must be a string or None (got 3, an int)"),
     (lambda: he((2, 3), out=np.zeros((3, 2), np.float32)),
      "`out` must have the shape of what is drawn, (2, 3) (got (3, 2))"),
     (lambda: Normal()((1,) * 65), "`shape` must have a rank of at most 64, as numpy's arrays (got 65)"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ._errors import FaninTypeError, FaninValueError, shown
+from ._errors import FaninTypeError, FaninValueError, a_type, shown
 
 if TYPE_CHECKING:
     from ._types import Dims
@@ -26,7 +26,7 @@ def real(name: str, value: Any) -> float:
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real) and not _is_half(value):
-        raise FaninTypeError(f"`{name}` must be a real number (got {shown(value)}, a {type(value).__name__})")
+        raise FaninTypeError(f"`{name}` must be a real number (got {shown(value)}, {a_type(value)})")
     try:
         value = float(value)
     except OverflowError:
@@ -82,7 +82,7 @@ def integer(name: str, value: Any, minimum: int | None = None, maximum: int | No
     try:
         value = operator.index(value)
     except TypeError:
-        raise FaninTypeError(f"`{name}` must be an int (got {shown(value)}, a {type(value).__name__})") from None
+        raise FaninTypeError(f"`{name}` must be an int (got {shown(value)}, {a_type(value)})") from None
     if minimum is not None and value < minimum:
         raise FaninValueError(f"`{name}` must be >= {minimum} (got {shown(value)})")
     if maximum is not None and value > maximum:
@@ -100,7 +100,7 @@ def flag(name: str, value: Any) -> bool:
 def choice(name: str, value: Any, options: Iterable[Choice]) -> Choice:
     """One of some strings, Python's own also where `value` is a StrEnum's member or numpy's."""
     if not isinstance(value, str):
-        raise FaninTypeError(f"`{name}` must be a string (got {shown(value)}, a {type(value).__name__})")
+        raise FaninTypeError(f"`{name}` must be a string (got {shown(value)}, {a_type(value)})")
     for option in options:
         if option == value:
             return option

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 FLOATING = ("float16", "bfloat16", "float32", "float64")
 COMPLEX = ("complex64", "complex128")
 FLOAT8 = ("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu")  # of ml_dtypes
+SHORT = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32", "fp64": "float64"}  # as configs and files say it
 WHOLE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
 # A half type is computed in float32 and rounded once; a complex type in the type of its parts.
@@ -29,7 +30,8 @@ def as_dtype(dtype: DType) -> np.dtype[Any]:
     except (KeyError, TypeError):
         pass
     if isinstance(dtype, str):
-        name: str | None = dtype.removeprefix("torch.")
+        bare = dtype.removeprefix("torch.")
+        name: str | None = SHORT.get(bare, bare)
     elif type(dtype).__module__.split(".")[0] == "torch":
         name = str(dtype).removeprefix("torch.")
     else:
@@ -41,6 +43,9 @@ def as_dtype(dtype: DType) -> np.dtype[Any]:
             found = np.dtype(dtype if name is None else name)
         except (TypeError, ValueError, SyntaxError):  # numpy parses strings as if they were code
             found = None
+    if isinstance(dtype, (int, np.integer)):
+        raise FaninTypeError(f"`dtype` must be a dtype (got {shown(dtype)}, an int): give the shape as a tuple, such "
+                             "as (512, 256)")
     if dtype is None or found is None or found.name not in FLOATING + COMPLEX + FLOAT8 + WHOLE:
         raise FaninTypeError(f"`dtype` must be one of {', '.join(FLOATING + COMPLEX)}, or for Constant and Eye also an "
                              f"integer type, a float8 type or bool (got {shown(dtype)})")

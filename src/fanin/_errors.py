@@ -73,6 +73,25 @@ def missing_dependency(feature: str, package: str, extra: str) -> FaninImportErr
     return FaninImportError(f"{feature} needs {package}, which is not installed: pip install 'fanin[{extra}]'")
 
 
+def a_type(value: object) -> str:
+    """The name of a value's type with its article.
+
+    >>> a_type(3), a_type("x")
+    ('an int', 'a str')
+    """
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeio' else 'a'} {name}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "thread"), counted(1200, "tensor")
+    ('1 thread', '1,200 tensors')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def shown(value: object, at_most: int = 200) -> str:
     """A value's repr for a message: cut where it is long, and in words where Python makes none.
 
@@ -100,14 +119,16 @@ def listed(names: Iterable[object], at_most: int = 20) -> str:
 
 
 def close_matches(name: str, known: Iterable[str]) -> list[str]:
-    """The known names that look most like one, the likeliest first, three at most: for hints in messages.
+    """The known names that look most like one, or begin with it, the likeliest first, three at most: for messages.
 
     >>> close_matches("he_norml", ["zeros", "he_normal", "he_uniform"])
     ['he_normal', 'he_uniform']
     """
     import difflib  # only for messages
 
-    return difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+    names = list(known)
+    longer = [each for each in names if len(name) > 1 and each.startswith(name)]
+    return list(dict.fromkeys([*difflib.get_close_matches(name, names, n=3, cutoff=0.6), *longer]))[:3]
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, NamedTuple
 
 from ._checks import integer
-from ._errors import FaninTypeError, FaninValueError, shown
+from ._errors import FaninTypeError, FaninValueError, a_type, shown
 
 STREAM_VERSION = 1
 
@@ -73,7 +73,7 @@ def check_seed(seed: Any) -> int:
 def check_name(name: Any) -> str | None:
     """A parameter's name, or None."""
     if name is not None and not isinstance(name, str):
-        raise FaninTypeError(f"`name` must be a string or None (got {shown(name)}, a {type(name).__name__})")
+        raise FaninTypeError(f"`name` must be a string or None (got {shown(name)}, {a_type(name)})")
     try:
         if name is not None:
             name.encode()
@@ -190,8 +190,8 @@ def check_source(source: Any) -> int | Stream:
     try:
         return check_seed(source)
     except FaninTypeError:
-        raise FaninTypeError(f"`seed` must be an int in [0, 2**64), a Stream or None (got {shown(source)}, a "
-                             f"{type(source).__name__})") from None
+        raise FaninTypeError(f"`seed` must be an int in [0, 2**64), a Stream or None (got {shown(source)}, "
+                             f"{a_type(source)})") from None
 
 
 def take_key(source: int | Stream, name: str | None) -> Key:

@@ -98,7 +98,7 @@ def test_another_value_is_refused(value):
 
 def test_another_type_is_refused():
     """A number of threads is numba's to set."""
-    with pytest.raises(fanin.FaninTypeError, match="`threads` must be a string \\(got 2, a int"):
+    with pytest.raises(fanin.FaninTypeError, match="`threads` must be a string \\(got 2, an int"):
         fanin.set_threading(2)
 
 

@@ -29,7 +29,7 @@ REFUSED = [
     (torch.dirac_, KERNEL, {"groups": 0}, ValueError, "`groups` must be >= 1"),
     *((function, MATRIX, {"mode": "fan_avg"}, ValueError, "`mode` must be 'fan_in' or 'fan_out' (got 'fan_avg')")
       for function in (torch.kaiming_uniform_, torch.kaiming_normal_, torch03.kaiming_uniform, torch03.kaiming_normal)),
-    *((function, MATRIX, {"mode": 3}, TypeError, "`mode` must be a string (got 3, a int)")
+    *((function, MATRIX, {"mode": 3}, TypeError, "`mode` must be a string (got 3, an int)")
       for function in (torch.kaiming_uniform_, torch03.kaiming_uniform, flint.kaiming_normal_)),
     *((function, MATRIX, {"nonlinearity": "gelu"}, ValueError, "`nonlinearity` must be one of linear")
       for function in (torch.kaiming_uniform_, torch.kaiming_normal_, flint.kaiming_uniform_, flint.kaiming_normal_)),

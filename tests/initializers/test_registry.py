@@ -287,7 +287,7 @@ def test_close_matches_are_named(wrong, close):
 
 
 @pytest.mark.parametrize(("arguments", "keywords", "error"), [
-    (("qwertyuiop",), {}, KeyError), (("",), {}, KeyError), (("normal",), {"profile": "tensorflow"}, KeyError),
+    (("qwertyuiop",), {}, KeyError), (("",), {}, KeyError), (("normal",), {"profile": "theano"}, KeyError),
     (("caffe:normal",), {}, KeyError), (("normal",), {"profile": 3}, TypeError),
     (("normal",), {"profile": []}, TypeError),
     (("torch:normal",), {"profile": "jax"}, ValueError), (("torch:normal",), {"profile": 3}, TypeError),

@@ -213,7 +213,7 @@ def test_pydantic_dumps_configs(mode):
     ("init", {"name": "normal", "std": -1}, "`std` must be finite and >= 0 (got -1.0)"),
     ("init", {"name": "normal", "sd": 1}, "'normal' takes the parameters mean, std (got 'sd')"),
     ("init", {"scheme": "normal", "version": 2}, "`version` of a config must be 1 or older (got 2)"),
-    ("init", 3, "`name` must be a string, a config or an Initializer (got 3, a int)"),
+    ("init", 3, "`name` must be a string, a config or an Initializer (got 3, an int)"),
     ("init", Normal, "`name` must be a string, a config or an Initializer (got <class"),
     ("init", None, "`name` must be a string, a config or an Initializer (got None, a NoneType)"),
     ("normal", {"sd": 1}, "`config` must hold only parameters of normal, which are mean, std (got 'sd')"),

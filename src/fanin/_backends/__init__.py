@@ -11,6 +11,11 @@ from .choice import chosen
 from .choice import set_threading as set_threading
 
 _MODULES = {"cpu": ".cpu", "reference": ".reference", "cuda": ".cuda"}
+# What to do for a device of torch's that nothing is drawn on.
+_COPIED = "draw on the CPU and copy, torch.from_numpy(array).to({!r}); the bits are the same"
+_INSTEAD = {"mps": _COPIED.format("mps"), "xpu": _COPIED.format("xpu"),
+            "meta": "a tensor there has no values; `describe` checks a draw, and fanin.torch.init_module gives a "
+                    "module on meta memory with device='cpu'"}
 _loaded: dict[str, Any] = {}
 _usable_cuda: Any = None  # the CUDA backend, once it was found to have all that it needs
 
@@ -39,8 +44,9 @@ def check_device(device: Any) -> str:
             return "cpu"
         if kind in ("cuda", "gpu"):
             return require_cuda(f"`device` {device!r}").device_name(int(index) if colon else None)
+    step = f": {_INSTEAD[kind]}" if kind in _INSTEAD else ""
     raise FaninValueError(f"`device` must be 'cpu', 'cuda', one of several such as 'cuda:1', or 'reference' (got "
-                          f"{device!r})")
+                          f"{device!r}){step}")
 
 
 def get_backend(device: str) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numba
 import numpy as np
 
-from .._errors import FaninTypeError
+from .._errors import FaninTypeError, counted
 from .._kernels.fingerprint import fingerprint
 from .._kernels.masks import kept
 from .._kernels.samplers import constant, constant_pair
@@ -106,7 +106,7 @@ def _fill_through_scratch(plan: SamplerPlan, key: Key, out: Array, block: Block)
 
 def devices() -> list[tuple[str, str]]:
     """(name, description) of the one device that this backend serves."""
-    return [("cpu", f"{thread_count()} threads, numba {numba.__version__}")]
+    return [("cpu", f"{counted(thread_count(), 'thread')}, numba {numba.__version__}")]
 
 
 # -- pieces, for several threads ----------------------------------------------------------------------------------

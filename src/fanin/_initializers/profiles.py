@@ -93,6 +93,9 @@ KERAS = {
     "orthogonal": Preset(Orthogonal, {"axis": -1}),
 }
 
+# What people call a framework whose profile has another name.
+OTHER_NAMES = {"pytorch": "torch", "tf": "keras", "tensorflow": "keras"}
+
 PROFILES = {
     "torch": TORCH, "torch03": TORCH03, "jittor": JITTOR, "flint": FLINT, "storch": STORCH,
     "jax": JAX, "flax": JAX, "keras": KERAS,

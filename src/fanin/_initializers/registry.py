@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from .._checks import flag
-from .._errors import FaninKeyError, FaninTypeError, FaninValueError, close_matches, shown
+from .._errors import FaninKeyError, FaninTypeError, FaninValueError, a_type, close_matches, shown
 from . import codec
 from . import parameters as _parameters
 from . import schemes as _schemes
 from .base import Initializer
 from .kinds import UNKNOWN, Kind
 from .presets import ALIASES, PRESETS, UNSERVED, Preset, numbers_for
-from .profiles import PROFILES
+from .profiles import OTHER_NAMES, PROFILES
 from .schemes import canonical
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class _Registry:
                 files have it: {"name": "normal", "std": 0.02}, `profile` may be one of them; a config (`get_config`'s
                 dict, which has "scheme"); or a scheme, which is returned, changed if parameters are given.
             profile: what one framework means by the name, with its defaults and layout: torch, torch03, jittor, flint,
-                storch, jax (also flax) or keras.
+                storch, jax (also flax) or keras (also tf).
             parameters: of the scheme, overriding the preset's; other frameworks' spellings are understood (stddev,
                 minval, gain and a for scaled presets, …). `gain` and `nonlinearity` take activations as
                 `fanin.math.gain` does, "silu" or a function, and those of torch's family of profiles its table.
@@ -87,8 +87,8 @@ class _Registry:
             scheme = Initializer.from_config(name)
             return scheme.replace(**parameters) if parameters else scheme
         if not isinstance(name, str):
-            raise FaninTypeError(f"`name` must be a string, a config or an Initializer (got {shown(name, 100)}, a "
-                                 f"{type(name).__name__})")
+            raise FaninTypeError(f"`name` must be a string, a config or an Initializer (got {shown(name, 100)}, "
+                                 f"{a_type(name)})")
         spelled, found = self._find(name, profile)
         if found is None:
             self._refuse(name, profile)
@@ -119,7 +119,8 @@ class _Registry:
     def register(self, name: str, *aliases: str, override: bool = False) -> Callable[[T], T]:
         """Register a scheme under a name: a decorator for an `Initializer` class, or a call with an instance.
 
-        A class's configs carry the name, so `from_config` finds it; an instance becomes a preset.
+        A class's configs carry the name, so `from_config` finds it; an instance becomes a preset. A class of the same
+        module and qualified name as the one that has the name takes its place, as when a notebook's cell is run again.
 
         Args:
             name, aliases: strings; their spelling doesn't matter afterwards.
@@ -142,16 +143,19 @@ class _Registry:
         names = (name, *aliases)
         for each in names:
             if not isinstance(each, str):
-                raise FaninTypeError(f"`name` must be a string (got {each!r}, a {type(each).__name__})")
+                raise FaninTypeError(f"`name` must be a string (got {each!r}, {a_type(each)})")
             if not canonical(each) or ":" in each:
                 raise FaninValueError(f"`name` must hold a letter or digit and no colon (got {each!r})")
-            # not `_find`: it may load entry points, the very module perhaps that is registering
-            if not flag("override", override) and self._is_taken(canonical(each)):
-                raise FaninValueError(f"`name` must be free (got {each!r}, which is taken): choose another, or pass "
-                                      "override=True")
+            # a class of the user's may be the same one again: `decorate` tells, which has seen it
+            before = self._custom.get(canonical(each), (each, None))[1]
+            if not flag("override", override) and not isinstance(before, type):
+                self._require_free(each)
 
         def decorate(given: T) -> T:
             scheme: Any = given
+            for each in names:
+                if not override and not self._is_same(each, scheme):
+                    self._require_free(each)
             if isinstance(scheme, type) and issubclass(scheme, Initializer):
                 _schemes.add(name, scheme)
             elif not isinstance(scheme, Initializer):
@@ -200,14 +204,27 @@ class _Registry:
 
     def _profile(self, profile: str) -> dict[str, tuple[str, Preset]]:
         if not isinstance(profile, str):
-            raise FaninTypeError(f"`profile` must be a string or None (got {profile!r}, a {type(profile).__name__})")
+            raise FaninTypeError(f"`profile` must be a string or None (got {profile!r}, {a_type(profile)})")
         key = canonical(profile)
+        key = OTHER_NAMES.get(key, key)
         if key not in self._profiles:
             raise FaninKeyError(f"`profile` must be one of {', '.join(self.profiles())} (got {profile!r})")
         return self._profiles[key]
 
     def _is_taken(self, key: str) -> bool:
         return key in self._custom or key in self._bare or _schemes.is_known(key)
+
+    def _require_free(self, name: str) -> None:
+        # not `_find`: it may load entry points, the very module perhaps that is registering
+        if self._is_taken(canonical(name)):
+            raise FaninValueError(f"`name` must be free (got {name!r}, which is taken): choose another, or pass "
+                                  "override=True")
+
+    def _is_same(self, name: str, scheme: object) -> bool:
+        """Whether a name is that of this very class, defined again: a notebook's cell was run a second time."""
+        _, before = self._custom.get(canonical(name), (name, None))
+        return isinstance(scheme, type) and isinstance(before, type) and (
+            (before.__module__, before.__qualname__) == (scheme.__module__, scheme.__qualname__))
 
     def _find(self, name: str, profile: str | None) -> tuple[str, _Found]:
         """(name as registered, preset or class or instance), or (name, None)."""
