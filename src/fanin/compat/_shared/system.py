@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..._checks import nonnegative
 from ..._drawing.arrays import ACCEPTED, is_fake, require_plain, writable
 from ..._dtypes import WHOLE
-from ..._errors import FaninError, FaninTypeError, FaninValueError
+from ..._errors import FaninError, FaninTypeError, FaninValueError, a_type
 from ..._initializers import Registry
 from .gains import TORCH
 from .gains import gain as gain_of
@@ -116,7 +116,7 @@ class System:
         """A scheme for one number, which integers keep without its fraction, as in C, and bool as True or False."""
         value = _number(value)
         if not isinstance(value, (bool, int, float, complex)):
-            raise FaninTypeError(f"`{word}` must be a number (got {value!r:.100}, a {type(value).__name__})")
+            raise FaninTypeError(f"`{word}` must be a number (got {value!r:.100}, {a_type(value)})")
         dtype = str(dtype).removeprefix("torch.")
         if dtype == "bool":
             value = bool(value)
@@ -155,7 +155,7 @@ class System:
     def mode(self, mode: Any) -> str:
         """"fan_in" or "fan_out", from any mixture of cases."""
         if not isinstance(mode, str):
-            raise FaninTypeError(f"`mode` must be a string (got {mode!r}, a {type(mode).__name__})")
+            raise FaninTypeError(f"`mode` must be a string (got {mode!r}, {a_type(mode)})")
         if mode.lower() not in ("fan_in", "fan_out"):
             raise self.misshapen(f"`mode` must be 'fan_in' or 'fan_out' (got {mode!r})")
         return mode.lower()

@@ -10,7 +10,7 @@ import numpy as np
 from ..._checks import finite
 from ..._checks import shape as check_shape
 from ..._dtypes import WHOLE
-from ..._errors import FaninKeyError, FaninTypeError
+from ..._errors import FaninKeyError, FaninTypeError, a_type
 from ..._initializers.normal import FARTHEST
 from .._shared.elementwise import negate
 from .._shared.errors import JittorAssertionError
@@ -88,5 +88,5 @@ def by_gain(name: str, gain: Any) -> Initializer:
 def kaiming(name: str, var: Any, mode: str, nonlinearity: str, slope: float, word: str) -> Initializer:
     """The scheme of a kaiming function; its slope is called `word`."""
     if not isinstance(slope, (int, float)):
-        raise JittorAssertionError(f"`{word}` must be an int or float (got {slope!r}, a {type(slope).__name__})")
+        raise JittorAssertionError(f"`{word}` must be an int or float (got {slope!r}, {a_type(slope)})")
     return system.kaiming(name, var, float(slope), mode, nonlinearity, word, FaninKeyError)
