@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ._commands import audit, completion, devices, init, names, spec, verify
+from ._commands import audit, completion, devices, init, names, recipes, spec, verify
 from ._commands.options import Parser
 from ._errors import FaninError, FaninWarning
 from ._terminal import collected_warnings, error_lines, interrupts
 from ._version import __version__
 
-_COMMANDS = (init, spec, verify, audit, names, devices, completion)  # in the order of the help
+_COMMANDS = (init, spec, verify, audit, names, recipes, devices, completion)  # in the order of the help
 _EXAMPLES = (
     ("fanin init model.json --rules transformer -o model.safetensors", "a model's first weights, by name and seed"),
     ("fanin verify model.safetensors", "the same weights drawn again, and compared bit by bit"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .._dtypes import FLOATING
 from .._errors import FaninError
 from .._initializers import Registry
-from ..rules._files import rule_sets
+from ..rules._files import recipe_names, rule_sets
 from .options import add_command
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def _parameters(_prefix: str, args: argparse.Namespace) -> list[str]:
 # argument -> the words for it
 _WORDS: dict[str, Callable[[str, argparse.Namespace], list[str]]] = {
     "name": _names,
+    "recipe": lambda _prefix, _args: recipe_names(),
     "parameters": _parameters,
     "profile": lambda _prefix, _args: Registry.profiles(),
     "dtype": lambda _prefix, _args: list(FLOATING),

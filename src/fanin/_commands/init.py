@@ -15,10 +15,11 @@ from ..checkpoint import Written, init, read_spec
 from ..checkpoint._format import floating_dtype, measure
 from ..checkpoint._job import Job, make_job
 from ..checkpoint._partition import parse_shard, parse_size
-from ..rules._content import content
+from ..rules import Rules
+from ..rules._content import content, recipe_words
 from ..rules._files import rule_sets
 from ..rules._warnings import emit
-from .options import add_command, argument, seed
+from .options import add_command, argument, role, seed, variable
 
 if TYPE_CHECKING:
     from .options import Commands
@@ -39,8 +40,14 @@ def add(commands: Commands) -> None:
     command.add_argument("-o", "--output", metavar="OUT", help="the file to write, "
                          "NAME.safetensors, or a folder for model.safetensors; with several files, their folder")
     command.add_argument("--rules", required=True, metavar="FILE|NAME", help="which tensor gets which scheme: a TOML "
-                         f"or JSON file; one of {', '.join(rule_sets())}; or a preset, such as he_normal, for all "
-                         "weights, with zeros for biases and what others start from")
+                         f"or JSON file; a recipe or rule set ({', '.join(rule_sets())}; fanin recipes says more); or "
+                         "a preset, such as he_normal, for all weights, with zeros for biases and what others start "
+                         "from")
+    command.add_argument("--set", action="append", default=[], type=argument(variable), metavar="NAME=NUMBER",
+                         help="a variable of the rules, such as std=0.01; several times for several")
+    command.add_argument("--role", action="append", default=[], type=argument(role), metavar="PATTERN=ROLE",
+                         help="what the parameters of such names are, for rules that go by roles, such as "
+                         "*.wo=attention_out; several times for several")
     command.add_argument("--seed", type=argument(seed), default=0, metavar="N", help="an int in [0, 2**64), 0 by "
                          "default; a tensor's values depend on it and on the tensor's name")
     command.add_argument("--layout", choices=("torch", "jax"), default="torch", help="the order of axes that schemes "
@@ -68,10 +75,13 @@ def _run(args: argparse.Namespace) -> None:
     if args.output is None and not args.dry_run:
         args.command.error("the following arguments are required: -o/--output (or --dry-run)")
     spec = read_spec(args.spec)
+    rules = Rules.of(args.rules)
+    if args.set or args.role:
+        rules = rules.given(dict(args.set), dict(args.role))
     options = {"seed": args.seed, "dtype": args.dtype, "layout": args.layout, "max_shard_size": args.max_shard_size,
                "shard": args.shard, "partial": args.partial}
     if args.dry_run:
-        job = make_job(spec, args.rules, **options)
+        job = make_job(spec, rules, **options)
         _print_job(job, args.all)
         print_notes(spec.notes)
         emit(job.warnings)
@@ -87,7 +97,7 @@ def _run(args: argparse.Namespace) -> None:
 
     try:
         with progress_bar(args.check, "compiling") as progress:
-            init(spec, args.output, args.rules, **options, overwrite=args.overwrite, begin=progress.begin,
+            init(spec, args.output, rules, **options, overwrite=args.overwrite, begin=progress.begin,
                  progress=progress.advance, report=report)
     finally:
         for line in lines:
@@ -96,9 +106,11 @@ def _run(args: argparse.Namespace) -> None:
 
 def _print_job(job: Job, unfold: bool) -> None:
     files = {"": job.rows} if job.parts is None else {name: job.parts[name] for name in job.own}
-    grids = [grid._replace(title=name) for name, rows in files.items() for grid in content(rows, (), unfold).grids]
+    grids = [grid._replace(title=name) for name, rows in files.items()
+             for grid in content(rows, (), unfold, job.rules).grids]
     exact = _totals(*measure([row.parameter for rows in files.values() for row in rows]))
-    print_content(Content("What each tensor gets", grids=tuple(grids), notes=(exact,), compact=True))
+    words = tuple(recipe_words(job.rules))
+    print_content(Content("What each tensor gets", words, tuple(grids), (exact,), compact=True))
 
 
 def _totals(tensors: int, elements: int, nbytes: int) -> str:

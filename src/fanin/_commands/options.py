@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from .._errors import FaninError, FaninValueError, close_matches, one_line
 from .._json import parse_json
 from .._seeding import check_seed
+from ..rules._roles import check_role
 
 if TYPE_CHECKING:
     from .._types import Dims
@@ -91,3 +92,19 @@ def parameter(text: str) -> tuple[str, Any]:
         return key, parse_json(value)
     except FaninError:
         return key, value  # a word, such as mode=fan_out
+
+
+def variable(text: str) -> tuple[str, float]:
+    """The value of --set, NAME=NUMBER."""
+    key, value = parameter(text)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise FaninValueError(f"a variable must be NAME=NUMBER, such as std=0.01 (got {text!r})")
+    return key, value
+
+
+def role(text: str) -> tuple[str, str]:
+    """The value of --role, PATTERN=ROLE."""
+    pattern, equals, name = text.rpartition("=")
+    if not pattern or not equals:
+        raise FaninValueError(f"a role must be PATTERN=ROLE, such as *.wo=attention_out (got {text!r})")
+    return pattern, check_role(name)

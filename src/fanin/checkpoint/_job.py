@@ -32,6 +32,7 @@ class Job(NamedTuple):
         own: the names of those that this run writes.
         warnings: what may not be as it was meant, as in a `Table`.
         spec: the model that was read, of which `rows` are.
+        rules: that decided, with the values of their variables for this model.
     """
 
     rows: list[Row]
@@ -41,6 +42,7 @@ class Job(NamedTuple):
     own: tuple[str, ...]
     warnings: tuple[str, ...]
     spec: Spec
+    rules: Rules
 
 
 def make_job(spec: Any, rules: Any, *, seed: Any = 0, dtype: DType | None = None, layout: str = "torch",
@@ -57,7 +59,8 @@ def make_job(spec: Any, rules: Any, *, seed: Any = 0, dtype: DType | None = None
     seed = check_seed(seed)
     written_dtype = None if dtype is None else floating_dtype(dtype)
     size, part = _size(max_shard_size), _shard(shard)
-    spec, rules = read_spec(spec), Rules.of(rules)
+    spec = read_spec(spec)
+    rules = Rules.of(rules).with_config(spec.config)
     table = assign(convert(spec.tensors, written_dtype), rules, layout, partial)
     rows = list(table)
     options = {"dtype": None if written_dtype is None else code_of(written_dtype), "layout": layout}
@@ -68,14 +71,14 @@ def make_job(spec: Any, rules: Any, *, seed: Any = 0, dtype: DType | None = None
     if layers:
         metadata["fanin.layers"] = _compact(layers)
     if size is None and part is None:
-        return Job(rows, metadata, seed, None, (), table.warnings, spec)
+        return Job(rows, metadata, seed, None, (), table.warnings, spec, rules)
     # all tensors of the model, for a file that holds some: rules look at siblings and count layers
     metadata["fanin.model"] = _compact({row.parameter.name: [code_of(row.parameter.dtype), row.parameter.shape]
                                         for row in rows})
     parts = _divide(rows, size, part)
     names = tuple(parts)
     own = names if part is None else names[part[0] - 1:part[0]]
-    return Job(rows, metadata, seed, parts, own, table.warnings, spec)
+    return Job(rows, metadata, seed, parts, own, table.warnings, spec, rules)
 
 
 def assign(tensors: Iterable[Parameter], rules: Rules, layout: str = "torch", partial: bool = False) -> Table:

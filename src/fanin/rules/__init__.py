@@ -13,10 +13,13 @@ from .._namespace import listing as _listing
 from ._comparison import Comparison as Comparison
 from ._parameter import Layer as Layer
 from ._parameter import Parameter as Parameter
+from ._recipe import Recipe as Recipe
+from ._roles import role_names as role_names
 from ._rules import Rules as Rules
 from ._table import Row as Row
 from ._table import Table as Table
+from ._variables import Variable as Variable
 
-__all__ = ["Comparison", "Layer", "Parameter", "Row", "Rules", "Table"]
+__all__ = ["Comparison", "Layer", "Parameter", "Recipe", "Row", "Rules", "Table", "Variable", "role_names"]
 
 __dir__ = _listing(globals())

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from .._errors import listed
 from .._initializers import Constant, Initializer
 from ._parameter import NO_LAYER, Parameter
-
-_NORM_TYPE = re.compile(r"\w*Norm(?:alization|(?!al))\w*")  # a type's name; NormalNoise is none
-_NORM_NAME = re.compile(r"(?i)(?:.*[._])?(?:\w*norm\w*|ln_?\w?|bn\d*)\.(?:weight|scale|gamma)")
-_SCALES = ("weight", "scale", "gamma")
-
-
-def is_norm_weight(parameter: Parameter) -> bool:
-    """Whether it is what a norm multiplies by: told by its layer's type, or where there is none by the name."""
-    layer, key = parameter.layer or NO_LAYER, parameter.name.rpartition(".")[2]
-    if len(parameter.shape) != 1 or key not in _SCALES:
-        return False
-    if layer.types:
-        return layer.layout is None and any(_NORM_TYPE.fullmatch(each) for each in layer.types)
-    return _NORM_NAME.fullmatch(parameter.name) is not None
+from ._roles import Roles, is_norm_weight, role_names
 
 
 def start_of_norm(parameter: Parameter) -> str:
@@ -53,6 +39,20 @@ def unmatched(names: Iterable[str], hint: str, word: str) -> str:
     if word:
         return f"{word} alone does not tell what {listed(names)} start from{hint}: {_exception(word, names[0])}"
     return f"every parameter must match a rule: add one for {listed(names)}{hint}"
+
+
+def unknown_roles(recipe: str, left: Iterable[Parameter], roles: Roles) -> str:
+    """The message for parameters that a recipe gives nothing to: nobody knows what they are, or it has no such role."""
+    unknown = [parameter.name for parameter in left if not roles.of(parameter).name]
+    if not unknown:
+        first = next(iter(left))
+        role = roles.of(first).name
+        return (f"the recipe {recipe} gives nothing to {role}, which {first.name!r} is: add a rule for it, "
+                f"fanin.Rules.read({recipe!r}).override([{{'role': {role!r}, 'init': ...}}])")
+    path, _, key = unknown[0].rpartition(".")
+    pattern = f"*.{path.rpartition('.')[2]}" if path and key in ("weight", "kernel") else unknown[0]
+    return (f"the recipe {recipe} goes by roles, and nobody knows that of {listed(unknown)}: tell it, "
+            f"fanin.Rules.read({recipe!r}, roles={{{pattern!r}: ...}}), one of {', '.join(role_names())}")
 
 
 def _exception(word: str, name: str) -> str:

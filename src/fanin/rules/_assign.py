@@ -6,8 +6,10 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 from .._errors import FaninError, FaninValueError
-from ._advice import failed, unmatched
+from ._advice import failed, unknown_roles, unmatched
 from ._parameter import NO_LAYER, Parameter
+from ._recipe import Recipe
+from ._roles import Roles
 from ._rule import Context, Model, Rule
 from ._table import Row
 
@@ -53,15 +55,18 @@ def _choose(rule: Rule, parameter: Parameter, context: Context, model: Model) ->
     """The fields of a row after the parameter. The scheme's plan finds what is wrong with a shape, a dtype, a range."""
     scheme, label = rule.choose(parameter, context, model)
     if scheme is None:
-        return rule.match, None, "", None, "left as it is: a rule says so"
-    return rule.match, scheme, label, scheme.describe(parameter.shape, parameter.dtype), ""
+        return rule.title, None, "", None, "left as it is: a rule says so"
+    return rule.title, scheme, label, scheme.describe(parameter.shape, parameter.dtype), ""
 
 
-def check_matched(rules: Sequence[Rule], rows: Sequence[Row], idle: Sequence[str], word: str = "") -> None:
+def check_matched(rules: Sequence[Rule], rows: Sequence[Row], idle: Sequence[str], roles: Roles, word: str = "",
+                  recipe: Recipe | None = None) -> None:
     """FaninValueError for parameters that no rule matched; a rule that decides nothing may have been meant for them."""
     left = [row.parameter for row in rows if row.rule is None]
     if not left:
         return
+    if recipe is not None:
+        raise FaninValueError("; ".join((unknown_roles(recipe.name, left, roles), *idle)))
     hint = ""
     if not word and any(rule.layers for rule in rules) and not any(each.layer and each.layer.types for each in left):
         hint = " (rules with `layer` apply only where layers are known: to modules, ONNX files, and tables that have " \

@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from .._errors import listed
 from .._report import Column, Content, Grid, fold
 from .._report.content import significant
 from ._parameter import Parameter
+from ._roles import Roles
 from ._table import Row
+
+if TYPE_CHECKING:
+    from ._rules import Rules
 
 # Where a line would be too long the spare columns are left out, the highest first; `to_dicts` has them all.
 COLUMNS = (Column("parameter", path=True), Column("shape", number=True), Column("dtype", spare=3),
-           Column("layer", spare=4), Column("rule", spare=2), Column("scheme"), Column("fan_in", number=True, spare=1),
-           Column("fan_out", number=True, spare=1), Column("std", number=True), Column("note"))
+           Column("layer", spare=4), Column("role"), Column("rule", spare=2), Column("scheme"),
+           Column("fan_in", number=True, spare=1), Column("fan_out", number=True, spare=1),
+           Column("std", number=True), Column("note"))
 _RULE_SHOWN = 24  # characters of a pattern, unless a table is unfolded: those of built-in sets are long
 _LEFT_SHOWN = 6  # names of what is left alone, unless a table is unfolded
 
 
-def content(rows: Sequence[Row], warnings: Iterable[str], unfold: bool = False) -> Content:
-    """The content of a table."""
+def content(rows: Sequence[Row], warnings: Iterable[str], unfold: bool = False, rules: Rules | None = None) -> Content:
+    """The content of a table; with `rules` that go by roles, these are shown, and what a recipe counts with."""
     drawn = [row for row in rows if row.scheme is not None]
-    lines = [_cells(row, unfold) for row in drawn]
+    by_role = rules is not None and rules.by_role
+    roles = Roles(rules.roles, {row.parameter.name for row in rows}) if rules is not None and by_role else None
+    lines = [_cells(row, unfold, roles) for row in drawn]
     runs = fold([row.parameter.name for row in drawn], [line[1:] for line in lines],
                 at_least=len(drawn) + 1 if unfold else 3)
     cells = [(str(run), *lines[run.rows[0]][1:]) for run in runs]
     used = [place for place, column in enumerate(COLUMNS) if column.name != "dtype" and any(
         line[place] for line in cells) or column.name == "dtype" and len({line[place] for line in lines}) > 1]
     grid = Grid(tuple(COLUMNS[place] for place in used), tuple(tuple(line[place] for place in used) for line in cells))
-    return Content("What each parameter gets", (totals([row.parameter for row in drawn]),), (grid,) if drawn else (),
+    words = (*(recipe_words(rules) if rules is not None else ()), totals([row.parameter for row in drawn]))
+    return Content("What each parameter gets", words, (grid,) if drawn else (),
                    (*_left(rows, unfold), *(f"warning: {text}" for text in warnings)), compact=True)
+
+
+def recipe_words(rules: Rules) -> Iterator[str]:
+    """A line on the recipe that rules are of: its name, and its variables with where their values are from."""
+    if rules.recipe is not None:
+        told = "; ".join(f"{name} = {each.value:g} ({each.source})" for name, each in rules.declared().items()
+                         if each.value is not None)
+        yield f"recipe {rules.recipe.name}, version {rules.recipe.version}{f': {told}' if told else ''}"
 
 
 def totals(parameters: Sequence[Parameter]) -> str:
@@ -59,13 +76,14 @@ def _scaled(count: int, units: Sequence[str]) -> str:
     return f"{value:#.3g}".rstrip(".") + units[unit]
 
 
-def _cells(row: Row, unfold: bool) -> tuple[str, ...]:
+def _cells(row: Row, unfold: bool, roles: Roles | None) -> tuple[str, ...]:
     parameter, known = row.parameter, row.numbers
     types, rule = parameter.layer.types if parameter.layer else (), row.rule or ""
     if len(rule) > _RULE_SHOWN and not unfold:
         rule = f"{rule[:_RULE_SHOWN - 1]}…"
     shape = "×".join(map(str, parameter.shape)) if parameter.shape else "()"
-    return (parameter.name, shape, parameter.dtype.name, types[0] if types else "", rule, row.label,
+    return (parameter.name, shape, parameter.dtype.name, types[0] if types else "",
+            "" if roles is None else str(roles.of(parameter)), rule, row.label,
             _count(known["fan_in"]), _count(known["fan_out"]), significant(known["std"]), row.note)
 
 

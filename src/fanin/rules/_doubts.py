@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from .._initializers import Blocks, Constant, Initializer
 from ._adapters import start_of_adapter
-from ._advice import is_norm_weight, start_of_norm
+from ._advice import start_of_norm
 from ._parameter import NO_LAYER
+from ._recipe import Recipe
+from ._roles import is_norm_weight
 from ._table import Row
 from ._warnings import grouped
 
@@ -17,6 +19,14 @@ _ZEROS = Constant(0.0)
 def doubts(rows: Iterable[Row], by_shape: set[str]) -> list[str]:
     """The warnings about rows that are drawn; `by_shape` are the names whose rule says itself how fans are counted."""
     return grouped(remark for row in rows if row.scheme is not None for remark in _remarks(row, by_shape))
+
+
+def forward_rules(recipe: Recipe | None) -> list[str]:
+    """A warning for what a recipe asks of the model's own code, which initial weights can't do."""
+    if recipe is None or not recipe.forward:
+        return []
+    return [f"the recipe {recipe.name} also changes the forward pass, which the model's own code has to do: "
+            + "; ".join(f"{each.what} times {str(each.factor).removeprefix('=')}" for each in recipe.forward)]
 
 
 def _remarks(row: Row, by_shape: set[str]) -> Iterator[tuple[str, str]]:

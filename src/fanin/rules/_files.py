@@ -14,27 +14,42 @@ _JSON = re.compile(r"\s*(\{|\[\s*[{\]])")  # the beginning of a table, or of a l
 
 
 def rule_sets() -> list[str]:
-    """The names of the built-in rule sets."""
-    return sorted(entry.name.removesuffix(".toml") for entry in _folder().iterdir() if entry.name.endswith(".toml"))
+    """The names of the built-in rule sets, recipes among them."""
+    return sorted(_built_in())
 
 
-def _folder() -> Any:
+def recipe_names() -> list[str]:
+    """The names of the recipes."""
+    return sorted(name for name, place in _built_in().items() if place.startswith("recipes/"))
+
+
+def _built_in() -> dict[str, str]:
+    """{name of a built-in set: its place in this package}."""
+    return {entry.name.removesuffix(".toml"): f"{folder}/{entry.name}" for folder in ("sets", "recipes")
+            for entry in (_package() / folder).iterdir() if entry.name.endswith(".toml")}
+
+
+def _package() -> Any:
     from importlib import resources  # which those who write their rules in Python don't need, nor tomllib
 
-    return resources.files(__package__) / "sets"
+    return resources.files(__package__)
+
+
+def read_own_table(place: str) -> dict[str, Any]:
+    """A TOML file of this package."""
+    return _parse_toml((_package() / place).read_text("utf-8"))
 
 
 def read_table(source: str | os.PathLike[str]) -> dict[str, Any]:
     """What a built-in set (by name) or a TOML or JSON file holds."""
-    source = os.fspath(source)
-    if source in rule_sets():
-        text = (_folder() / f"{source}.toml").read_text("utf-8")
-    elif os.path.exists(source) or os.path.splitext(source)[1] or os.path.dirname(source):
-        with open(source, "rb") as file:
-            text = _decode(file.read())
-    else:
-        raise FaninValueError(f"`rules` must be a file, a preset, or one of {', '.join(rule_sets())} (got {source!r}): "
-                              + did_you_mean(source, [*rule_sets(), *Registry.names()]))
+    source, sets = os.fspath(source), _built_in()
+    if source in sets:
+        return read_own_table(sets[source])
+    if not (os.path.exists(source) or os.path.splitext(source)[1] or os.path.dirname(source)):
+        raise FaninValueError(f"`rules` must be a rule set or recipe ({', '.join(sorted(sets))}), a preset, or a file "
+                              f"(got {source!r}): {did_you_mean(source, [*sets, *Registry.names()])}")
+    with open(source, "rb") as file:
+        text = _decode(file.read())
     if source.lower().endswith(".json") or _JSON.match(text):
         return _parse_json(text)
     return _parse_toml(text)

@@ -23,7 +23,7 @@ def idle_rules(own: int, rules: Sequence[Rule], deciding: Container[Rule | None]
     """
     if not parameters:
         return []
-    return [f'rule {number} "{rule.match}" decides nothing: {_why(rule, rules[:number - 1], parameters, others)}'
+    return [f'rule {number} "{rule.title}" decides nothing: {_why(rule, rules[:number - 1], parameters, others)}'
             for number, rule in enumerate(rules[:own], 1) if rule not in deciding]
 
 
@@ -44,12 +44,16 @@ def _why(rule: Rule, earlier: Sequence[Rule], parameters: Sequence[Parameter], o
     left = [each for each in of_type if rule.ranks is None or "rank_of" in rule.entry or len(each.shape) in rule.ranks]
     winners: dict[str, None] = {}
     for number, each in enumerate(earlier, 1):
-        caught = [parameter for parameter in left if each.fullmatch(parameter.name) and each.is_for(*_kind(parameter))]
+        by_role = each.roles is not None or each.experts is not None
+        caught = [] if by_role else [parameter for parameter in left if each.fullmatch(parameter.name)
+                                     and each.is_for(*_kind(parameter))]
         if caught:
-            winners[f'rule {number} "{each.match}"'] = None
+            winners[f'rule {number} "{each.title}"'] = None
             left = [parameter for parameter in left if parameter not in caught]
     if winners and not left:
         return f"{listed(winners, at_most=4)} {'match' if len(winners) > 1 else 'matches'} all it would"
+    if rule.roles is not None or rule.experts is not None:
+        return "nothing that it matches has such a role (fanin.Rules(..., roles={pattern: role}) tells one)"
     if rule.init == START:
         return "no layer says what the parameters that it matches start from"
     return "no sibling of what it matches has such a rank"

@@ -18,10 +18,12 @@ from ._expressions import substitute, used_names
 from ._facts import FANS, ROLES, Facts, as_data, build
 from ._meanings import start
 from ._parameter import NO_LAYER, Layer, Parameter
+from ._recipe import without_value
+from ._roles import Roles, check_role
 from ._table import label
 from ._word import is_weight
 
-KEYS = ("match", "init", "layer", "weights", "rank", "rank_of", "fans_of", "fans", "padding_idx")
+KEYS = ("match", "init", "role", "experts", "layer", "weights", "rank", "rank_of", "fans_of", "fans", "padding_idx")
 ARANGE, KEEP, START = "arange", "keep", "start"
 _REFERENCE = re.compile(r"\\(?:([1-9])(?!\d)|g<([A-Za-z_]\w*)>)")  # to a group, in a template of re's
 FROM_NAME, FROM_FANS = {"layer", "layers"}, {"fan_in", "fan_out"}
@@ -34,6 +36,7 @@ class Model(NamedTuple):
     depths: Depths
     usual: str  # the layout of parameters whose layer tells none
     variables: dict[str, float]
+    roles: Roles
 
 
 class Context(NamedTuple):
@@ -52,6 +55,8 @@ class Rule:
     """One rule, checked: its keys are known, its pattern compiles and its scheme exists."""
 
     def __init__(self, entry: Mapping[str, Any], variables: Iterable[str] = ()) -> None:
+        if "role" in entry:
+            entry = {"match": "*", **entry}
         for key in ("match", "init"):
             if key not in entry:
                 raise FaninValueError(f"must have `{key}` (got {entry!r})")
@@ -66,6 +71,8 @@ class Rule:
         self.entry = {**entry, "init": as_data(entry["init"])}
         self.match, self.init = entry["match"], self.entry["init"]
         self.layers, self.ranks = _layers(entry.get("layer")), _ranks(entry.get("rank"))
+        self.roles = _role_names(entry.get("role"))
+        self.experts = None if "experts" not in entry else flag("experts", entry["experts"])
         self.by_layer = choice("fans", entry.get("fans", "layer"), ("layer", "shape")) == "layer"
         self.weights = flag("weights", entry.get("weights", False))
         self.padding_idx = None if "padding_idx" not in entry else integer("padding_idx", entry["padding_idx"])
@@ -75,9 +82,8 @@ class Rule:
         except re.error as error:
             raise FaninValueError(f"`match` must hold a valid regular expression ({error})") from None
         self._built: dict[Hashable, tuple[Initializer, str]] = {}
-        self._roles: dict[str, Layer] = {}
+        self._axes: dict[str, Layer] = {}
         self.names = used_names(self.init)
-        self.counts_layers = bool(self.names & FROM_NAME - set(variables))
         unknown = sorted(self.names - FROM_NAME - FROM_FANS - set(variables))
         if unknown:
             raise FaninValueError(f"an expression may use {', '.join(sorted(FROM_NAME | FROM_FANS | set(variables)))} "
@@ -88,6 +94,11 @@ class Rule:
         if "fans_of" in entry and not self.names and "fan_in" not in _parameters(self.scheme):
             raise FaninValueError("`fans_of` needs an `init` with fans, such as variance_scaling (got "
                                   f"{entry['init']!r})")
+
+    @property
+    def title(self) -> str:
+        """The rule in short: its pattern, or the roles that it is for."""
+        return self.match if self.match != "*" or self.roles is None else f"role {', '.join(self.roles)}"
 
     @property
     def tells_axes(self) -> bool:
@@ -106,6 +117,10 @@ class Rule:
         """Whether the rule, which `is_for` the parameter's kind and matches its name, applies to it."""
         if self.weights and not is_weight(parameter):
             return False
+        if self.roles is not None and model.roles.of(parameter).name not in self.roles:
+            return False
+        if self.experts is not None and model.roles.of(parameter).experts is not self.experts:
+            return False
         if self.init == START and start(parameter, model.parameters) is None:
             return False
         if self.ranks is None or "rank_of" not in self.entry:
@@ -117,7 +132,8 @@ class Rule:
         """What the names tell that the choice depends on."""
         if self.init == START:
             return Context(start=start(parameter, model.parameters))
-        if "fans_of" not in self.entry and not self.counts_layers:
+        counts_layers = bool(self.names & FROM_NAME - model.variables.keys())
+        if "fans_of" not in self.entry and not counts_layers:
             return NO_CONTEXT
         sibling = depth = None
         if "fans_of" in self.entry:
@@ -126,7 +142,7 @@ class Rule:
             if sibling is None and (parameter.layer or NO_LAYER).fan_in is None:
                 raise FaninValueError(f"`fans_of` must name a tensor of the model (got {name!r}): give this one a rule "
                                       f"of its own first, such as {{{parameter.name!r}: 'zeros'}}")
-        if self.counts_layers:
+        if counts_layers:
             depth = model.depths.find(parameter.name, match)
             if depth is None:
                 raise FaninValueError("`init` counts layers by the first number in a name, such as layers.3.weight, "
@@ -170,16 +186,16 @@ class Rule:
         if not self.by_layer or layer is None:
             layer = Layer()
         if layer.layout is None and not self.names:
-            layer = self._own_roles(model.usual)._replace(fan_in=layer.fan_in, fan_out=layer.fan_out)
+            layer = self._own_axes(model.usual)._replace(fan_in=layer.fan_in, fan_out=layer.fan_out)
         fans = layer.fans(shape, model.usual)
         return Facts(Layer(fan_in=fans.fan_in, fan_out=fans.fan_out), model.usual)
 
-    def _own_roles(self, usual: str) -> Layer:
+    def _own_axes(self, usual: str) -> Layer:
         """The roles of the axes that `init` itself says, as a layer."""
-        if usual not in self._roles:
+        if usual not in self._axes:
             scheme, _ = self._build(Facts(usual=usual), {})
-            self._roles[usual] = Layer(**{key: getattr(scheme, key) for key in ROLES if key in _parameters(scheme)})
-        return self._roles[usual]
+            self._axes[usual] = Layer(**{key: getattr(scheme, key) for key in ROLES if key in _parameters(scheme)})
+        return self._axes[usual]
 
     def _variables(self, parameter: Parameter, context: Context, model: Model, facts: Facts) -> dict[str, float]:
         """What the expressions in `init` may use: numbers of the parameter's, and those that were given."""
@@ -189,7 +205,11 @@ class Rule:
             variables |= {"fan_in": fans.fan_in, "fan_out": fans.fan_out}
         if context.depth is not None:
             variables |= dict(zip(("layer", "layers"), context.depth, strict=True))
-        return variables | model.variables
+        variables |= model.variables
+        missing = sorted(self.names - variables.keys())
+        if missing:
+            raise FaninValueError(without_value(missing[0]))
+        return variables
 
     def _sibling(self, key: str, parameter: Parameter, match: re.Match[str]) -> str:
         if not self.regular:
@@ -219,6 +239,15 @@ def _layers(value: Any) -> list[re.Pattern[str]] | None:
     if not isinstance(names, (list, tuple)) or not names or not all(isinstance(name, str) for name in names):
         raise FaninTypeError(f"`layer` must be a type's name or a list of such names (got {value!r})")
     return [re.compile(fnmatch.translate(name)) for name in names]
+
+
+def _role_names(value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, (list, tuple)) or not names or not all(isinstance(name, str) for name in names):
+        raise FaninTypeError(f"`role` must be a role's name or a list of such names (got {value!r})")
+    return tuple(check_role(name) for name in names)
 
 
 def _ranks(value: Any) -> frozenset[int] | None:

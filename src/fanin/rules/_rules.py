@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._checks import choice, flag, integer
-from .._errors import FaninError, FaninTypeError, FaninValueError, listed, shown
+from .._errors import FaninError, FaninValueError, close_matches, listed, shown
 from .._initializers import Initializer, Registry
 from .._initializers.codec import as_json
 from .._json import check_values
 from ._assign import assign, check_matched
 from ._depth import Depths
-from ._doubts import doubts
+from ._doubts import doubts, forward_rules
+from ._entries import is_list, is_scheme, named, tables_of
 from ._facts import LAYOUTS
 from ._files import read_table, rule_sets
 from ._idle import idle_rules
 from ._parameter import Parameter
+from ._recipe import Recipe, read_recipe
+from ._roles import Roles, checked_roles
 from ._rule import Model, Rule
 from ._table import Table
+from ._variables import Variable, read_variables
 from ._word import entries as entries_of
-
-if TYPE_CHECKING:
-    from typing import Self
 
 VERSION = 1
 _FILES = (".toml", ".json")
+_CONFIG = ("rule", "recipe", "variables", "roles", "strict", "version")
 
 
 class Rules:
@@ -38,6 +39,8 @@ class Rules:
         entries: tables as below, or pairs (match, init), or one mapping {match: init}.
         variables: numbers that expressions may use besides their own.
         strict: whether a parameter that no rule matches is an error; otherwise it stays as it is.
+        roles: {pattern: role} of parameters whose role fanin doesn't know, or takes for another one:
+            {"*.wo": "attention_out"}. A pattern is as `match`, over the name with or without its last step.
 
     The keys of an entry:
 
@@ -49,6 +52,9 @@ class Rules:
       "=0.02/sqrt(2*layers)", in which `layers` is the depth of the parameter's stack, `layer` its own place there from
       0 (both told from the names: the first number between dots, or the group `(?P<layer>\\d+)` of a regular
       expression), `fan_in` and `fan_out` the parameter's fans, and others are `variables`.
+    - `role`: only parameters that are this in their model, whatever its codebase calls them: "attention_out",
+      "mlp_in"; a list allows several. With it `match` may be left out. `fanin.rules.role_names()` has all.
+    - `experts`: true: only parameters of a mixture's experts; false: only others.
     - `layer`: only parameters of a layer of this type, "Conv2d" or the class itself, or of one derived from it; a list
       allows several; "" is for those of which no layer is known.
     - `weights`: true: only what layers multiply by, which has two axes or more: no vectors, no indices.
@@ -80,16 +86,19 @@ class Rules:
     head.bias                    8×8  *.bias        Constant(value=0.0)      0
     """
 
-    def __init__(self, entries: Iterable[Any] | Mapping[str, Any], variables: Mapping[str, float] | None = None,
-                 strict: bool = True) -> None:
-        self._variables = _variables({} if variables is None else variables)
+    def __init__(self, entries: Iterable[Any] | Mapping[str, Any],
+                 variables: Mapping[str, float | Variable] | None = None, strict: bool = True,
+                 roles: Mapping[str, str] | None = None) -> None:
+        self._variables = read_variables({} if variables is None else variables)
         self._strict = flag("strict", strict)
-        tables = _tables(entries)
-        check_values(tables, "`rules`")
+        self._roles = checked_roles({} if roles is None else roles)
+        given = tables_of(entries)
+        check_values(given, "`rules`")
         self._rules: list[Rule] = []
-        self._own = len(tables)  # the first ones, which are the user's; the others are a built-in set's
+        self._own = len(given)  # the first ones, which are the user's; the others are a built-in set's
         self._word = ""  # which they are made of, if they are one word's
-        for number, entry in enumerate(tables, 1):
+        self._recipe: Recipe | None = None
+        for number, entry in enumerate(given, 1):
             try:
                 self._rules.append(Rule(entry, self._variables))
             except FaninError as error:
@@ -102,8 +111,8 @@ class Rules:
 
         One word is a preset's name ("he_normal", "torch:kaiming_uniform"), a scheme, or a table of a name and
         parameters: the weights of a network get it, biases zeros, and norms, embeddings and other layers what they
-        start from. A text is first looked up as a built-in set's name, then as a preset's, then as a file's; one that
-        ends in .toml or .json is a file's.
+        start from. A text is first looked up as a rule set's or recipe's name, then as a preset's, then as a file's;
+        one that ends in .toml or .json is a file's.
 
         Raises:
             FaninValueError, FaninTypeError, FaninKeyError: nothing of these, with close matches; else as `Rules`.
@@ -120,7 +129,7 @@ class Rules:
             return source
         if isinstance(source, str) and not source.endswith(_FILES) and source not in rule_sets() and source in Registry:
             return cls._of_word(source)
-        if isinstance(source, Initializer) or isinstance(source, Mapping) and _is_scheme(source):
+        if isinstance(source, Initializer) or isinstance(source, Mapping) and is_scheme(source):
             return cls._of_word(source)
         if isinstance(source, (str, os.PathLike)):
             return cls.read(source)
@@ -136,20 +145,77 @@ class Rules:
         return rules
 
     @classmethod
-    def read(cls, source: str | os.PathLike[str]) -> Rules:
-        """The rules of a built-in set (`onnx`, `torch`, `transformer`) or of a TOML or JSON file.
+    def read(cls, source: str | os.PathLike[str], *, roles: Mapping[str, str] | None = None,
+             **variables: float) -> Rules:
+        """The rules of a recipe or rule set (`fanin recipes` lists them), or of a TOML or JSON file.
+
+        Args:
+            source: a name ("gpt2", "mup", "torch"), or a path; what ends in .toml or .json is a path.
+            roles: {pattern: role}, as of `Rules`, tried before those that the source has.
+            variables: values in place of the source's defaults: `Rules.read("gpt2", std=0.01)`. What is not given here
+                is read from the model's own config where it has one, and is the default otherwise.
 
         Raises:
-            FaninValueError: neither such a set nor a file with rules. OSError: a file that can't be read.
+            FaninValueError: neither such a name nor a file with rules; a variable that the source has not, with those
+                that it has. OSError: a file that can't be read.
 
-        >>> Rules.read("transformer").strict
-        True
+        >>> Rules.read("gpt2", std=0.01).variables
+        {'std': 0.01}
         """
+        built_in = os.fspath(source) in rule_sets()
         try:
-            rules = cls.from_config(read_table(source))
+            table = read_table(source)
+            if built_in and "recipe" in table:
+                table = {**table, "recipe": {**table["recipe"], "name": os.fspath(source)}}
+            rules = cls.from_config(table)
+            rules = rules._with_own(0) if built_in else rules
+            return rules.given(variables, roles)
         except FaninError as error:
             raise type(error)(f"{source}: {error}") from None
-        return rules._with_own(0) if os.fspath(source) in rule_sets() else rules
+
+    def given(self, variables: Mapping[str, float], roles: Mapping[str, str] | None = None) -> Rules:
+        """The same with values for some of its variables, and more roles, which are tried first.
+
+        >>> Rules.read("llama").given({"std": 0.006}) == Rules.read("llama", std=0.006)
+        True
+        """
+        declared = self.declared()
+        for name in variables:
+            if name not in declared:
+                close = close_matches(name, declared)
+                hint = f": did you mean {' or '.join(close)}?" if close else ""
+                raise FaninValueError(f"the variables are {', '.join(declared) or 'none'} (got {name!r}){hint}")
+        given = {name: declared[name].given(name, value) for name, value in variables.items()}
+        return self._replace(self._entries(), self._own, self._variables | given,
+                             {**checked_roles(roles or {}), **self._roles})
+
+    def declared(self) -> dict[str, Variable]:
+        """The variables that may be given, with their values and where these are from: `Variable`s by name.
+
+        Where a rule counts layers, `layers` is one, which names tell if nothing else does.
+
+        >>> Rules.read("gpt2").declared()["std"].source
+        'default'
+        """
+        counted = any("layers" in rule.names for rule in self._rules) and "layers" not in self._variables
+        return self._variables | ({"layers": Variable()} if counted else {})
+
+    def _replace(self, entries: list[Any], own: int, variables: Mapping[str, Variable], roles: Mapping[str, str]
+                 ) -> Rules:
+        rules = Rules(entries, variables, self._strict, roles)
+        rules._own, rules._word, rules._recipe = own, self._word, self._recipe
+        return rules
+
+    def with_config(self, config: Mapping[str, Any]) -> Rules:
+        """The same with what a model's config says of the variables that nobody gave: initializer_range, hidden_size.
+
+        Adapters do so with a model's own config, and `fanin init` with its config.json.
+
+        >>> Rules.read("llama").with_config({"initializer_range": 0.006}).variables
+        {'std': 0.006}
+        """
+        told = {name: variable.told_by(config) for name, variable in self._variables.items()}
+        return self if told == self._variables else self._replace(self._entries(), self._own, told, self._roles)
 
     def override(self, entries: Iterable[Any] | Mapping[str, Any]) -> Rules:
         """These entries, tried before the rules: exceptions to a built-in set or a file.
@@ -158,10 +224,8 @@ class Rules:
         >>> len(rules.override({"lm_head.weight": "zeros"})) - len(rules)
         1
         """
-        exceptions = _tables(entries)
-        rules = Rules([*exceptions, *self._entries()], self._variables, self._strict)
-        rules._word = self._word
-        return rules._with_own(len(exceptions) + self._own)
+        exceptions = tables_of(entries)
+        return self._replace([*exceptions, *self._entries()], len(exceptions) + self._own, self._variables, self._roles)
 
     def _with_own(self, own: int) -> Rules:
         """These rules, of which only the first `own` are the user's: the others may decide nothing without a word."""
@@ -170,8 +234,23 @@ class Rules:
 
     @property
     def variables(self) -> dict[str, float]:
-        """The numbers that expressions may use."""
-        return dict(self._variables)
+        """The numbers that expressions may use, as far as they are known before a model is."""
+        return {name: each.value for name, each in self._variables.items() if each.value is not None}
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """{pattern: role}, tried before what fanin knows."""
+        return dict(self._roles)
+
+    @property
+    def by_role(self) -> bool:
+        """Whether any rule looks at roles."""
+        return any(rule.roles is not None or rule.experts is not None for rule in self._rules)
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """What the recipe says of itself that these rules are of; None: they are of none."""
+        return self._recipe
 
     @property
     def strict(self) -> bool:
@@ -205,13 +284,13 @@ class Rules:
         usual = LAYOUTS[choice("layout", layout, tuple(LAYOUTS))]
         parameters, partial = list(parameters), flag("partial", partial)
         names = {parameter.name: parameter for parameter in (*siblings, *parameters)}
-        rows, deciders = assign(self._rules, parameters, Model(names, Depths(names), usual, self._variables),
-                                self._word)
+        model = Model(names, Depths(names), usual, self.variables, Roles(self._roles, names))
+        rows, deciders = assign(self._rules, parameters, model, self._word)
         idle = [] if partial else idle_rules(self._own, self._rules, set(deciders), parameters, others or {})
         if self._strict:
-            check_matched(self._rules, rows, idle, self._word)
+            check_matched(self._rules, rows, idle, model.roles, self._word, self._recipe)
         by_shape = {row.parameter.name for row, rule in zip(rows, deciders) if rule is not None and rule.tells_axes}
-        return Table(rows, (*idle, *doubts(rows, by_shape)))
+        return Table(rows, (*idle, *doubts(rows, by_shape), *forward_rules(self._recipe)), rules=self)
 
     # -- rules as data --------------------------------------------------------------------------------------------
 
@@ -221,29 +300,40 @@ class Rules:
         >>> Rules({"*": "he_normal"}).get_config()
         {'version': 1, 'strict': True, 'variables': {}, 'rule': [{'match': '*', 'init': 'he_normal'}]}
         """
-        return {"version": VERSION, "strict": self._strict, "variables": dict(self._variables),
+        told = {"roles": dict(self._roles)} if self._roles else {}
+        recipe = {"recipe": self._recipe.to_json()} if self._recipe is not None else {}
+        return {"version": VERSION, "strict": self._strict, **recipe,
+                "variables": {name: each.to_json() for name, each in self._variables.items()}, **told,
                 "rule": [as_json("rule", entry) for entry in self._entries()]}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
+    def from_config(cls, config: Mapping[str, Any]) -> Rules:
         """The rules that a config describes.
 
         Raises:
             FaninValueError, FaninTypeError, FaninKeyError: unknown keys, a newer version, an entry that is wrong.
         """
-        entries = config.get("rule")
-        if not _is_list(entries) or not entries or not all(isinstance(entry, Mapping) for entry in entries):
+        entries, based = config.get("rule"), isinstance(config.get("recipe"), str)
+        if (entries is not None or not based) and (not is_list(entries) or not entries or not all(
+                isinstance(entry, Mapping) for entry in entries)):
             raise FaninValueError("must hold at least one [[rule]] with `match` and `init` (in JSON a list of such "
                                   'tables, alone or under "rule")')
         for key in config:
-            if key not in ("rule", "version", "strict", "variables"):
-                raise FaninValueError(f"may hold [[rule]] entries, `variables`, `strict` and `version` only (got "
-                                      f"{key!r})")
+            if key not in _CONFIG:
+                raise FaninValueError(f"may hold [[rule]] entries, {', '.join(_CONFIG[1:])} only (got {key!r})")
         version = integer("version", config.get("version", VERSION))
         if not 1 <= version <= VERSION:
             raise FaninValueError(f"`version` of rules must be {VERSION} or older (got {shown(version)}): a newer "
                                   "fanin wrote them, upgrade to read them")
-        return cls(entries, config.get("variables"), config.get("strict", True))
+        if based:
+            rules = cls.read(config["recipe"], roles=config.get("roles"), **config.get("variables", {}))
+            return rules.override(entries) if entries else rules
+        rules = cls(entries or [], config.get("variables"), config.get("strict", True), config.get("roles"))
+        rules._recipe = None if "recipe" not in config else read_recipe(config["recipe"])
+        unknown = set() if rules._recipe is None else rules._recipe.names() - set(rules.declared())
+        if unknown:
+            raise FaninValueError(f"`recipe` uses {', '.join(sorted(unknown))}, which no variable is")
+        return rules
 
     def __len__(self) -> int:
         return len(self._rules)
@@ -259,7 +349,8 @@ class Rules:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # not the config: a scheme whose class isn't registered has its own pickle
-        return Rules, (self._entries(), self._variables, self._strict), {"_own": self._own, "_word": self._word}
+        return (Rules, (self._entries(), self._variables, self._strict, self._roles),
+                {"_own": self._own, "_word": self._word, "_recipe": self._recipe})
 
     def _entries(self) -> list[dict[str, Any]]:
         return [rule.entry for rule in self._rules]
@@ -267,56 +358,8 @@ class Rules:
     def __repr__(self) -> str:
         if self._word:
             return f"<Rules: {self._word} for weights, and for all else what it starts from>"
-        first = listed((f"{rule.match!r} {_named(rule.entry['init'])}" for rule in self._rules), at_most=3)
+        if self._recipe is not None:
+            given = listed(f"{name}={value:g}" for name, value in self.variables.items())
+            return f"<Rules: the recipe {self._recipe.name}{f', {given}' if given else ''}>"
+        first = listed((f"{rule.title!r} {named(rule.entry['init'])}" for rule in self._rules), at_most=3)
         return f"<Rules: {first}>"
-
-
-def _named(init: Any) -> str:
-    """What a rule draws, by name."""
-    return str(init.get("name", init.get("scheme"))) if isinstance(init, Mapping) else str(init)
-
-
-def _is_scheme(table: Mapping[str, Any]) -> bool:
-    """Whether it is a config, or a table of a name and parameters, and no mapping of patterns."""
-    return "scheme" in table or isinstance(table.get("name"), str) and table["name"] in Registry
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)
-
-
-def _tables(entries: Any) -> list[dict[str, Any]]:
-    if isinstance(entries, Mapping):
-        return [{"match": match, "init": init} for match, init in entries.items()]
-    if not _is_list(entries) or not entries:
-        raise FaninTypeError(f"`rules` must be a list of entries with `match` and `init`, or a mapping of one to the "
-                             f"other, with at least one (got {shown(entries)})")
-    tables = []
-    for number, entry in enumerate(entries, 1):
-        if isinstance(entry, Mapping):
-            tables.append({key: value if key == "init" else _plain(value) for key, value in entry.items()})
-        elif _is_list(entry) and len(entry) == 2 and isinstance(entry[0], str):
-            tables.append({"match": entry[0], "init": entry[1]})
-        else:
-            raise FaninTypeError(f"rule {number}: must be a table with `match` and `init`, or a pair of them (got "
-                                 f"{entry!r})")
-    return tables
-
-
-def _plain(value: Any) -> Any:
-    """Types by their names, and any sequence as a list."""
-    if isinstance(value, type):
-        return value.__name__
-    return [_plain(each) for each in value] if _is_list(value) else value
-
-
-def _variables(variables: Any) -> dict[str, float]:
-    if not isinstance(variables, Mapping):
-        raise FaninTypeError(f"`variables` must be a table of numbers (got {shown(variables)})")
-    check_values(dict(variables), "`variables`")
-    for name, value in variables.items():
-        if not isinstance(name, str) or not name.isidentifier():
-            raise FaninValueError(f"`variables` must have names that expressions can use (got {name!r})")
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise FaninValueError(f"`variables` must be finite numbers (got {name} = {value!r})")
-    return dict(variables)

@@ -95,17 +95,21 @@ def asked(slots: Iterable[Slot]) -> list[Parameter]:
 
 
 def assign_slots(rules: Rules, slots: list[Slot], layout: str = "torch", partial: bool = False,
-                 source: int | Stream | None = None) -> Table:
-    """A row for each slot, to be drawn with `source`. Rules see tied names as siblings, and none has to match them."""
+                 source: int | Stream | None = None, config: Mapping[str, Any] | None = None) -> Table:
+    """A row for each slot, to be drawn with `source`. Rules see tied names as siblings, and none has to match them.
+
+    `config` is the model's own, which tells the variables of recipes.
+    """
     siblings = [slot.parameter for slot in slots if slot.tied and not slot.left]
     others = {slot.parameter.name: slot.note for slot in slots if slot.note}
+    rules = rules.with_config(config or {})
     table = rules._assign(asked(slots), layout, partial, siblings, others)
     assigned = iter(table)
     rows = [Row(slot.parameter, note=slot.note) if slot.note else next(assigned) for slot in slots]
     drawn = [slot for slot, row in zip(slots, rows) if row.scheme is not None]
     remarks = grouped((text, slot.parameter.name) for text, slot in _remarks(drawn))
     seed = source if source is None or isinstance(source, int) else source.seed
-    return Table(rows, (*table.warnings, *remarks), seed)
+    return Table(rows, (*table.warnings, *remarks), seed, rules)
 
 
 def compile_first(rows: Iterable[Row], views: Mapping[str, Any] | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, ClassVar, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, overload
 
 import numpy as np
 
@@ -16,6 +16,10 @@ from .._initializers.parameters import defaults
 from .._report import Content, View
 from .._seeding import STREAM_VERSION, check_seed
 from ._parameter import Parameter
+from ._roles import Roles
+
+if TYPE_CHECKING:
+    from ._rules import Rules
 
 
 class Row(NamedTuple):
@@ -23,7 +27,7 @@ class Row(NamedTuple):
 
     Attributes:
         parameter: name, shape, dtype and layer.
-        rule: the pattern of the rule that chose, or None where none did.
+        rule: the pattern of the rule that chose, or the roles that it is for, or None where none did.
         scheme: with the layer's fans and padding row in it; None where the parameter stays as it is.
         label: the scheme as it is printed.
         plan: the scheme's plan for this shape and dtype.
@@ -58,16 +62,19 @@ class Table(View, Sequence[Row]):
         rows: what each parameter gets.
         warnings: what may not be as it was meant, a line each: rules that decide nothing, random norms.
         seed: of the draws, in the table of an adapter; None in that of rules alone.
+        rules: that it was made by, with the values of their variables for this model.
     """
 
-    def __init__(self, rows: Iterable[Row], warnings: Iterable[str] = (), seed: int | None = None) -> None:
+    def __init__(self, rows: Iterable[Row], warnings: Iterable[str] = (), seed: int | None = None,
+                 rules: Rules | None = None) -> None:
         self.rows: tuple[Row, ...] = tuple(rows)
         self.warnings: tuple[str, ...] = tuple(dict.fromkeys(warnings))
         self.seed = seed
+        self.rules = rules
 
     def with_warnings(self, *texts: str) -> Table:
         """The same table with more warnings, each once."""
-        return Table(self.rows, (*self.warnings, *texts), self.seed) if texts else self
+        return Table(self.rows, (*self.warnings, *texts), self.seed, self.rules) if texts else self
 
     def fingerprint(self, seed: int | None = None) -> str:
         """16 hexadecimal digits that stand for all that is drawn, to be logged with an experiment.
@@ -99,11 +106,17 @@ class Table(View, Sequence[Row]):
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """The rows as dicts that JSON can hold, and pandas and polars take; `init` is the scheme's config."""
+        roles = self.roles()
         return [{"parameter": row.parameter.name, "shape": list(row.parameter.shape),
-                 "dtype": row.parameter.dtype.name,
+                 "dtype": row.parameter.dtype.name, "role": roles.of(row.parameter).name,
                  "layer": row.parameter.layer.to_json() if row.parameter.layer else None, "rule": row.rule,
                  "init": row.scheme.get_config() if row.scheme is not None else None, **row.numbers, "note": row.note}
                 for row in self.rows]
+
+    def roles(self) -> Roles:
+        """What each parameter is in its model: `roles().of(row.parameter)`."""
+        given = {} if self.rules is None else self.rules.roles
+        return Roles(given, {row.parameter.name for row in self.rows})
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -128,7 +141,7 @@ class Table(View, Sequence[Row]):
     def _content(self, unfold: bool = False) -> Content:
         from ._content import content
 
-        return content(self.rows, self.warnings, unfold)
+        return content(self.rows, self.warnings, unfold, self.rules)
 
 
 _AXES = ("layout", "groups", "transposed", "fan_in", "fan_out", "axis")  # a table has the fans

@@ -19,7 +19,7 @@ from ..rules import Parameter, Row, Rules, Table
 from ..rules._slots import Slot, asked, assign_slots, compile_first
 from ..rules._warnings import emit
 from . import _meta, _offloaded, _parametrized, _peft, _sharded
-from ._places import Place, check_module
+from ._places import Place, check_module, config_of
 from ._slots import find_slots
 from ._ties import check_apart
 
@@ -119,7 +119,8 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     _offloaded.check_here(module)
     _sharded.prepare(module, seed)
     slots = find_slots(module, buffers, prefix)
-    table = assign_slots(rules, slots, partial=flag("partial", partial) or bool(prefix), source=source)
+    table = assign_slots(rules, slots, partial=flag("partial", partial) or bool(prefix), source=source,
+                         config=config_of(module))
     refill = _meta.chosen(refill_buffers, slots)
     table = table.with_warnings(*_meta.warnings(slots, refill))
     drawn = [(slot.place, row) for slot, row in zip(slots, table, strict=True) if row.scheme is not None]
@@ -167,7 +168,7 @@ def _with_notes(table: Table, notes: dict[str, str]) -> Table:
     if not notes:
         return table
     return Table((row._replace(note=notes[name]) if (name := row.parameter.name) in notes else row for row in table),
-                 table.warnings, table.seed)
+                 table.warnings, table.seed, table.rules)
 
 
 def _device(device: Any) -> torch.device | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -89,6 +89,15 @@ def transformers_models(module: nn.Module, method: str, prefix: str = "") -> Ite
     if kinds:
         yield from ((path, part) for path, part in modules(module, prefix)
                     if isinstance(part, kinds) and hasattr(part, method))
+
+
+def config_of(module: nn.Module) -> dict[str, Any]:
+    """The model's own config as a table: the first that a module holds, as transformers' and many others do."""
+    config = next((part.config for part in module.modules() if getattr(part, "config", None) is not None), None)
+    if config is not None and hasattr(config, "to_dict"):
+        config = config.to_dict()
+    table = config if isinstance(config, Mapping) else getattr(config, "__dict__", {})
+    return {key: value for key, value in table.items() if isinstance(key, str)}
 
 
 def check_module(module: Any) -> None:

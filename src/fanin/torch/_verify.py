@@ -15,7 +15,7 @@ from ..rules import Parameter, Row, Rules
 from ..rules._comparison import Comparison, Index, Tally, index_in, whole_block
 from ..rules._slots import assign_slots
 from . import _offloaded, _parametrized, _sharded
-from ._places import Place, check_module
+from ._places import Place, check_module, config_of
 from ._slots import find_slots
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def verify_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     _offloaded.check_here(module)
     _sharded.prepare(module, seed)
     slots = find_slots(module, buffers, prefix)
-    table = assign_slots(rules, slots, partial=True, source=source)  # `init_module` has told of idle rules
+    table = assign_slots(rules, slots, partial=True, source=source,  # `init_module` has told of idle rules
+                         config=config_of(module))
     drawn = [(slot.place, row) for slot, row in zip(slots, table, strict=True) if row.scheme is not None]
     empty = [place.name for place, _ in drawn if place.tensor.is_meta]
     if empty:

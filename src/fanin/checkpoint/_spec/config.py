@@ -102,7 +102,7 @@ def with_neighbours(spec: Spec, folder: str) -> Spec:
     path, notes = os.path.join(folder, CONFIG), list(spec.notes)
     try:
         if has_config(folder):
-            spec = replace(spec, companions=_companions(path))
+            spec = replace(spec, companions=_companions(path), config=load(path)[0])
             if any(tensor.layer is None for tensor in spec.tensors):
                 spec, others = _with_layers(spec, read_config(path))
                 if others:

@@ -12,6 +12,7 @@ import re
 import sys
 import types
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..._errors import FaninError, FaninValueError, listed
@@ -42,9 +43,11 @@ def read_module(source: str) -> Spec:
 def of_module(module: nn.Module) -> Spec:
     """The tensors of a module's checkpoint: parameters and persistent buffers, ties once, with their layers."""
     from ...rules._slots import asked
+    from ...torch._places import config_of
     from ...torch._slots import find_slots
 
-    return of_parameters(asked(find_slots(module, True, "")), _notes(module))
+    parameters = asked(find_slots(module, True, ""))
+    return replace(of_parameters(parameters, _notes(module)), config=config_of(module))
 
 
 def _build(source: str) -> nn.Module:

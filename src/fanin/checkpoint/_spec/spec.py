@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ class Spec:
         metadata: strings for a safetensors file's metadata.
         notes: one line each on what a reader decided and its user should know, such as what was left out.
         sources: the paths of the files that it was read from, which must not be written over.
+        config: the model's own, where one is known, which tells the variables of recipes.
         companions: (name, text) of the files that loaders want beside the weights, such as `config.json`.
     """
 
@@ -31,6 +33,7 @@ class Spec:
     notes: tuple[str, ...] = field(default=(), compare=False)
     sources: tuple[str, ...] = field(default=(), compare=False)
     companions: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    config: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 def of_parameters(parameters: Iterable[Parameter], notes: Iterable[str] = ()) -> Spec:
