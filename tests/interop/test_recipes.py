@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+
 from originals import compare, compare_with_original
 
 SMALL = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 128,
