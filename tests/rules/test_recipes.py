@@ -9,7 +9,7 @@ import pytest
 
 from fanin import FaninTypeError, FaninValueError, Registry
 from fanin.rules import Layer, Parameter, Rules, role_names
-from fanin.rules._book import Book
+from fanin.rules._book import Recipes
 from fanin.rules._files import recipe_names, rule_sets
 from fanin.rules._roles import Roles
 
@@ -189,7 +189,7 @@ def test_recipes_say_where_they_are_from(name):
     assert recipe.paper or recipe.repository
     assert len(recipe.read.split("-")) == 3
     assert all(each.meaning for each in rules.declared().values())
-    text = Book(name).to_text()
+    text = Recipes(name).to_text()
     assert recipe.title[:40] in text and recipe.read in text
     assert not any("weights" in entry for entry in rules.get_config()["rule"]), "a recipe guesses nothing"
 
@@ -202,11 +202,11 @@ def test_names_do_not_collide():
 
 def test_the_list_of_recipes_has_all():
     """The book lists every recipe, and refuses others with close matches."""
-    text = Book().to_text()
+    text = Recipes().to_text()
     assert all(name in text for name in rule_sets())
-    assert [each["name"] for each in Book().to_dicts()] == recipe_names()
+    assert [each["name"] for each in Recipes().to_dicts()] == recipe_names()
     with pytest.raises(FaninValueError, match="did you mean 'gpt2'"):
-        Book("gtp2")
+        Recipes("gtp2")
 
 
 def test_the_table_shows_roles():

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from .._report.text import print_content
-from ..rules._book import Book
+from ..rules._book import Recipes
 from .options import add_command
 
 if TYPE_CHECKING:
@@ -24,4 +24,4 @@ def add(commands: Commands) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    print_content(Book(args.recipe)._content())
+    print_content(Recipes(args.recipe)._content())

@@ -10,6 +10,7 @@ Constant(value=0.0)
 """
 
 from .._namespace import listing as _listing
+from ._book import Recipes as Recipes
 from ._comparison import Comparison as Comparison
 from ._parameter import Layer as Layer
 from ._parameter import Parameter as Parameter
@@ -20,6 +21,6 @@ from ._table import Row as Row
 from ._table import Table as Table
 from ._variables import Variable as Variable
 
-__all__ = ["Comparison", "Layer", "Parameter", "Recipe", "Row", "Rules", "Table", "Variable", "role_names"]
+__all__ = ["Comparison", "Layer", "Parameter", "Recipe", "Recipes", "Row", "Rules", "Table", "Variable", "role_names"]
 
 __dir__ = _listing(globals())

@@ -12,7 +12,7 @@ from ._roles import meaning
 from ._rules import Rules
 
 
-class Book(View):
+class Recipes(View):
     """All recipes, or one of them: it prints, and a notebook shows it as a table.
 
     Args:
@@ -21,7 +21,7 @@ class Book(View):
     Raises:
         FaninValueError: there is no such recipe.
 
-    >>> print(Book("gpt2").to_text().splitlines()[0])  # doctest: +ELLIPSIS
+    >>> print(Recipes("gpt2").to_text().splitlines()[0])  # doctest: +ELLIPSIS
     gpt2, version 1: GPT-2 ...
     """
 
