@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .._errors import listed
+from ..rules._roles import NORMS, role_of
 from .entries import Entry
 from .laws import FEWEST
 
-NORM = re.compile(r"(.*[._])?([a-z]*norm\d*|ln|ln_\w+|bn\d*)([._].*)?", re.IGNORECASE)
-EMBEDDING = re.compile(r"(.*[._])?(embed\w*|wte|word_embeddings|shared)\.(weight|embedding)")
-HEAD = re.compile(r"(.*\.)?(lm_head|output_projection|embed_out)\.weight")
+EMBEDDING = "token_embedding"
 UNPADDED = {"t5", "mt5", "umt5", "longt5", "switch_transformers", "udop", "pix2struct"}  # their padding has no own row
 CLOSE = 0.02  # a std known no better than this equals too many things by chance
 
@@ -112,8 +110,9 @@ def _lints(entries: Sequence[Entry], config: Mapping[str, Any]) -> Iterator[Find
 
 
 def _is_bias(entry: Entry) -> bool:
-    is_norms = bool(NORM.fullmatch(entry.name))
-    return len(entry.parameter.shape) == 1 and "bias" in entry.name.rpartition(".")[2] and not is_norms
+    """Whether it is a bias, and not a norm's."""
+    path, _, key = entry.name.rpartition(".")
+    return len(entry.parameter.shape) == 1 and "bias" in key and role_of(f"{path}.weight") not in NORMS
 
 
 def _is_random_norm(entry: Entry) -> bool:
@@ -122,14 +121,14 @@ def _is_random_norm(entry: Entry) -> bool:
     if moments is None or len(entry.parameter.shape) != 1 or last not in ("weight", "gamma", "scale"):
         return False
     drawn = entry.law.is_random or entry.law.name == "few"
-    return drawn and bool(NORM.fullmatch(entry.name)) and moments.std > 0 and (
+    return drawn and role_of(entry.name) in NORMS and moments.std > 0 and (
         abs(moments.mean) < 5 * moments.std / moments.finite**0.5)
 
 
 def _follows_fan_out(entry: Entry) -> bool:
     """Whether a matrix's std is known well, and equals something by fan_out and nothing else."""
     shape, moments = entry.parameter.shape, entry.seen.moments
-    if len(shape) != 2 or moments is None or not entry.meanings or EMBEDDING.fullmatch(entry.name):
+    if len(shape) != 2 or moments is None or not entry.meanings or role_of(entry.name) == EMBEDDING:
         return False
     closely = entry.law.name == "uniform" or 4 / (2 * moments.finite) ** 0.5 < CLOSE
     return closely and all(meaning.by_fan_out for meaning in entry.meanings)
@@ -141,7 +140,7 @@ def _padding_row(entry: Entry, config: Mapping[str, Any]) -> int | None:
     if layer is not None and layer.padding_idx is not None:
         return layer.padding_idx % shape[0]
     row = config.get("pad_token_id")
-    if config.get("model_type") in UNPADDED or not isinstance(row, int) or not EMBEDDING.fullmatch(entry.name):
+    if config.get("model_type") in UNPADDED or not isinstance(row, int) or role_of(entry.name) != EMBEDDING:
         return None
     has_all = len(shape) == 2 and shape[0] == config.get("vocab_size")
     return row if has_all and 0 <= row < shape[0] else None
@@ -151,9 +150,9 @@ def _untied(entries: Sequence[Entry], config: Mapping[str, Any]) -> Iterator[Fin
     """The output layer of a model whose config ties it to the embedding, where both are there and differ."""
     if not config.get("tie_word_embeddings"):
         return
-    embeddings = [entry for entry in entries if EMBEDDING.fullmatch(entry.name)]
+    embeddings = [entry for entry in entries if role_of(entry.name) == EMBEDDING]
     for entry in entries:
-        if HEAD.fullmatch(entry.name):
+        if role_of(entry.name) == "head":
             for other in embeddings:
                 if other.parameter.shape == entry.parameter.shape and other.seen.digest != entry.seen.digest:
                     yield _lint(entry, f"differs from {other.name}, to which config.json ties it")

@@ -70,6 +70,15 @@ class Roles:
         return ".".join((*steps[:-1 - len(sibling)], *sibling, steps[-1])) in self._names
 
 
+def role_of(name: str) -> str:
+    """The role that a name alone tells, of a model whose other names are not known; empty where it tells none.
+
+    >>> role_of("model.layers.3.self_attn.o_proj.weight")
+    'attention_out'
+    """
+    return next((row.role for row in _rows(_tail(name))), "")
+
+
 def is_norm_weight(parameter: Parameter) -> bool:
     """Whether it is what a norm multiplies by: told by its layer's type, or where there is none by the name."""
     layer, key = parameter.layer or NO_LAYER, parameter.name.rpartition(".")[2]
@@ -77,7 +86,7 @@ def is_norm_weight(parameter: Parameter) -> bool:
         return False
     if layer.types:
         return layer.layout is None and any(_NORM_TYPE.fullmatch(each) for each in layer.types)
-    return any(row.role in NORMS for row in _rows(_tail(parameter.name))[:1])
+    return role_of(parameter.name) in NORMS
 
 
 def role_names() -> list[str]:
