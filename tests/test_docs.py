@@ -12,7 +12,8 @@ import fanin
 from docs_session import ROOT, run
 
 # pages with blocks that need torch, JAX, … installed, as those of README.md do
-FRAMEWORK_PAGES = {"checkpoints.md", "configs.md", "models.md", "quickstart.md", "sharding.md", "signal.md"}
+FRAMEWORK_PAGES = {"cheat-sheet.md", "checkpoints.md", "configs.md", "models.md", "quickstart.md", "sharding.md",
+                   "signal.md"}
 PAGES = [page for page in sorted((ROOT / "docs").glob("*.md"))
          if re.search(r"^```(python|console)$", page.read_text("utf-8"), flags=re.MULTILINE)
          and page.name not in FRAMEWORK_PAGES]

@@ -8,8 +8,8 @@ import fanin
 from docs_session import ROOT, run
 
 # which test_docs.py leaves to this file
-PAGES = ("README.md", "docs/checkpoints.md", "docs/configs.md", "docs/models.md", "docs/quickstart.md",
-         "docs/sharding.md", "docs/signal.md",
+PAGES = ("README.md", "docs/cheat-sheet.md", "docs/checkpoints.md", "docs/configs.md", "docs/models.md",
+         "docs/quickstart.md", "docs/sharding.md", "docs/signal.md",
          *sorted(f"docs/cookbook/{path.name}" for path in (ROOT / "docs" / "cookbook").glob("*.md")
                  if path.name != "hydra-mlflow.md"))  # which trackers/test_docs.py runs
 
