@@ -106,8 +106,9 @@ def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     if (ROOT / "examples").is_dir():
         shutil.copytree(ROOT / "examples", tmp_path / "examples")
     scripts = str(Path(sys.executable).parent)
+    # one thread: small networks train no faster on more, and torchrun warns where the number isn't set
     env = {**os.environ, "PATH": scripts + os.pathsep + os.environ["PATH"], "COLUMNS": "100", "PYTHONUTF8": "1",
-           "KERAS_BACKEND": "numpy", "OMP_NUM_THREADS": "1"}  # torchrun says so where the latter isn't set
+           "KERAS_BACKEND": "numpy", "OMP_NUM_THREADS": "1"}
     return subprocess.run([sys.executable, "-W", "error", __file__, *arguments], cwd=tmp_path, env=env,
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 
