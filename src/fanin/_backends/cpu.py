@@ -18,7 +18,7 @@ from . import columns, loops, tiles
 from .blocks import block_of, is_wide, number_of
 from .compile import align_stack, compile_loop, inline, jit, ready, scratch, scratch_wide, sources
 from .copies import with_globals
-from .sharing import MOST, Pieces, call, compiled_too, prange, share, split, thread_count, use_threads
+from .sharing import LEAST, MOST, Pieces, call, compiled_too, prange, share, split, thread_count, use_threads
 from .strides import Target, as_run, column_targets, target
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def _fill(plan: SamplerPlan, key: Key, out: Array, block: Block, shared: bool) -
     if plan.mask is kept:
         _fill_sparse(plan, key, out, block, shared)
         return
-    storage, parts = plan.storage, plan.parts
+    storage = plan.storage
+    parts = out.itemsize // storage.itemsize
     kernels = _kernels(plan.sampler, plan.mask, storage, parts)
     run = as_run(out, block, storage)
     place = None if run is not None else target(out, block, storage)
@@ -73,8 +74,9 @@ def _fill(plan: SamplerPlan, key: Key, out: Array, block: Block, shared: bool) -
 
 def _fill_constant(plan: SamplerPlan, out: Array) -> None:
     # numpy fills plain integers at the speed of memory, half and complex types at a tenth of it
-    if plan.parts == 1:
-        out.view(plan.storage).fill(plan.params[0])
+    storage = plan.storage
+    if out.itemsize == storage.itemsize:
+        out.view(storage).fill(plan.params[0])
     else:
         out[...] = np.array(plan.params).view(out.dtype)[0]
 
@@ -128,7 +130,11 @@ def _pieces_of_run(loop: Any, threads: int, begin: int, end: int, lead: int, siz
 
 
 def _fill_run(kernel: Any, shared: bool, run: Array, first: int, arguments: Params) -> None:
-    ready(kernel, run[:0], first, *arguments)
+    if not kernel.overloads:
+        ready(kernel, run[:0], first, *arguments)
+    if len(run) <= LEAST:  # one piece
+        kernel(run, first, *arguments)
+        return
     threads, size = split(len(run), loops.CHUNK) if shared else (1, MOST)
     if len(run) <= size:
         kernel(run, first, *arguments)

@@ -32,9 +32,12 @@ class Target(NamedTuple):
 
 def as_run(out: NDArray[Any], block: Block, storage: np.dtype[Any]) -> NDArray[Any] | None:
     """`out` as the 1-D array of its numbers, when they and the block's are consecutive; else None."""
-    if not (out.flags.c_contiguous and out.flags.aligned and is_consecutive(block)):
+    flags = out.flags
+    if not (flags.c_contiguous and flags.aligned and is_consecutive(block)):
         return None
-    return out.reshape(-1).view(_written_as(storage))
+    run = out.reshape(-1)
+    written = _written_as(storage)
+    return run if run.dtype is written else run.view(written)
 
 
 @functools.lru_cache(1024)

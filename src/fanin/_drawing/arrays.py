@@ -42,13 +42,15 @@ def writable(out: Any) -> tuple[Any, Callable[[], None]]:
     if not is_known(view.dtype):
         raise FaninTypeError(f"`out` must be of a floating-point, complex, integer or bool dtype in native byte order "
                              f"(got {view.dtype})")
+    contiguous = False
     if isinstance(view, np.ndarray):
+        contiguous = view.flags.c_contiguous
         if not view.flags.writeable:
             raise FaninValueError("`out` must be writable (got a read-only array): pass a copy")
     elif view.size and any(place % min(view.dtype.itemsize, 8) for place in (view.address, *view.strides)):
         raise FaninValueError(f"`out` on a GPU must have its elements at addresses that are multiples of their size "
                               f"(got {view.address:#x} and the strides {view.strides}): pass an array of its own")
-    if not (isinstance(view, np.ndarray) and view.flags.c_contiguous) and _overlaps(view):
+    if not contiguous and _overlaps(view):
         raise FaninValueError("`out` must have memory of its own for each element (got a broadcast array, a sliding "
                               f"window or the like, with the strides {view.strides}): pass a copy")
     return view, written
@@ -133,25 +135,38 @@ def _torch_view(tensor: Any, torch: Any) -> View:
         if is_fake(tensor):
             raise FaninValueError("`out` must have memory (got a FakeTensor, which has a shape and no elements): use "
                                   "`describe` to check a draw")
+    try:
+        if tensor.is_cuda:
+            _check_strided(tensor, torch)
+            return _torch_device_view(tensor.detach(), torch)
+        return _torch_host_view(tensor.detach(), torch)
+    except (TypeError, RuntimeError) as error:
+        if isinstance(error, FaninError):
+            raise
+        _check_strided(tensor, torch)  # which torch has done, in other words
+        raise FaninTypeError(f"`out` must be a tensor that numpy can view (got {type(tensor).__name__} of "
+                             f"{tensor.dtype}: {error})") from None
+
+
+def _torch_host_view(plain: Any, torch: Any) -> Array:
+    dtype = plain.dtype
+    view: Array
+    if dtype is torch.bfloat16:
+        view = plain.view(torch.uint16).numpy().view(bfloat16())
+    elif dtype.itemsize == 1 and plain.is_floating_point():
+        view = plain.view(torch.uint8).numpy().view(as_dtype(dtype))
+    else:
+        view = plain.numpy()
+    return view
+
+
+def _check_strided(tensor: Any, torch: Any) -> None:
+    """Refuse a tensor whose elements are not numbers in the memory of the CPU or a GPU."""
     if not (tensor.is_cpu or tensor.is_cuda):
         raise FaninValueError(f"`out` must be on the CPU or a CUDA device (got a tensor on {tensor.device})")
     if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_conj() or tensor.is_neg():
         raise FaninValueError("`out` must be a plain strided tensor (got a sparse, quantized, conjugated or negated "
                               "one): pass its contiguous copy")
-    plain = tensor.detach()
-    try:
-        if plain.is_cuda:
-            return _torch_device_view(plain, torch)
-        if plain.dtype is torch.bfloat16:
-            return plain.view(torch.uint16).numpy().view(bfloat16())
-        if plain.dtype.itemsize == 1 and plain.is_floating_point():
-            return plain.view(torch.uint8).numpy().view(as_dtype(plain.dtype))
-        return plain.numpy()
-    except (TypeError, RuntimeError) as error:
-        if isinstance(error, FaninError):
-            raise
-        raise FaninTypeError(f"`out` must be a tensor that numpy can view (got {type(tensor).__name__} of "
-                             f"{tensor.dtype}: {error})") from None
 
 
 def require_plain(out: Any) -> None:
