@@ -36,7 +36,8 @@ def _remarks(row: Row, by_shape: set[str]) -> Iterator[tuple[str, str]]:
         return
     if is_norm_weight(parameter) and not _is_constant(row.scheme):
         yield f"a norm's weight gets random values (it starts from {start_of_norm(parameter)})", parameter.name
-    if start_of_adapter(parameter.name) == _ZEROS and not _is_constant(row.scheme):
+    start = start_of_adapter(parameter.name)
+    if start is not None and start == _ZEROS and not _is_constant(row.scheme):
         yield "an adapter's weight gets random values (it starts from zeros, as the identity)", parameter.name
     if (len(parameter.shape) > 2 and layer.types and layer.layout is None and layer.fan_in is None
             and getattr(row.plan, "fan_in", None) is not None and parameter.name not in by_shape):

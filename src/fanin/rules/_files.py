@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from typing import Any
@@ -23,6 +24,7 @@ def recipe_names() -> list[str]:
     return sorted(name for name, place in _built_in().items() if place.startswith("recipes/"))
 
 
+@functools.cache
 def _built_in() -> dict[str, str]:
     """{name of a built-in set: its place in this package}."""
     return {entry.name.removesuffix(".toml"): f"{folder}/{entry.name}" for folder in ("sets", "recipes")
@@ -40,11 +42,16 @@ def read_own_table(place: str) -> dict[str, Any]:
     return _parse_toml((_package() / place).read_text("utf-8"))
 
 
+@functools.cache
+def _read_set(place: str) -> dict[str, Any]:
+    return read_own_table(place)
+
+
 def read_table(source: str | os.PathLike[str]) -> dict[str, Any]:
     """What a built-in set (by name) or a TOML or JSON file holds."""
     source, sets = os.fspath(source), _built_in()
     if source in sets:
-        return read_own_table(sets[source])
+        return _read_set(sets[source])
     if not (os.path.exists(source) or os.path.splitext(source)[1] or os.path.dirname(source)):
         raise FaninValueError(f"`rules` must be a rule set or recipe ({', '.join(sorted(sets))}), a preset, or a file "
                               f"(got {source!r}): {did_you_mean(source, [*sets, *Registry.names()])}")

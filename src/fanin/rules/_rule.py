@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import re
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -223,9 +224,17 @@ class Rule:
 
 def _expand(match: re.Match[str], template: str) -> str:
     """`match.expand(template)`, which up to Python 3.11 parses the template each time, at five times the cost."""
-    if "\\" in _REFERENCE.sub("", template):
+    texts, groups = _parsed(template)
+    if any("\\" in text for text in texts):
         return match.expand(template)  # other escapes
-    return _REFERENCE.sub(lambda reference: match[reference[2] or int(reference[1])] or "", template)
+    return "".join(text + (match[group] or "") for text, group in zip(texts, groups)) + texts[-1]
+
+
+@functools.cache
+def _parsed(template: str) -> tuple[list[str], list[int | str]]:
+    """The texts of a template before, between and after the groups that it refers to, and those groups."""
+    texts = _REFERENCE.split(template)  # each text but the last is followed by a group's number and name
+    return texts[::3], [name or int(number) for number, name in zip(texts[1::3], texts[2::3])]
 
 
 def _parameters(scheme: Initializer | None) -> dict[str, Any]:

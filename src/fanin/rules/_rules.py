@@ -289,7 +289,8 @@ class Rules:
         idle = [] if partial else idle_rules(self._own, self._rules, set(deciders), parameters, others or {})
         if self._strict:
             check_matched(self._rules, rows, idle, model.roles, self._word, self._recipe)
-        by_shape = {row.parameter.name for row, rule in zip(rows, deciders) if rule is not None and rule.tells_axes}
+        telling = {rule for rule in set(deciders) if rule is not None and rule.tells_axes}
+        by_shape = {row.parameter.name for row, rule in zip(rows, deciders) if rule in telling}
         return Table(rows, (*idle, *doubts(rows, by_shape), *forward_rules(self._recipe)), rules=self)
 
     # -- rules as data --------------------------------------------------------------------------------------------

@@ -66,6 +66,8 @@ class Buffers:
 
     def choose(self, slots: Iterable[Slot]) -> list[Slot]:
         """The slots, with those that are chosen no longer left as they are."""
+        if not self._persistent and not self._globs:
+            return list(slots)
         return [slot._replace(left="") if self.has(slot) else slot for slot in slots]
 
     def has(self, slot: Slot) -> bool:

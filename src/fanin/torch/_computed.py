@@ -157,6 +157,11 @@ _HOOKS: list[tuple[type, type[Hooked]]] = [
     (WeightNorm, _WeightNormed), (SpectralNorm, _SpectralNormed), (prune.BasePruningMethod, _Pruned)]
 
 
+def may_compute(module: nn.Module) -> bool:
+    """Whether `computed_tensors` can find any: few modules have what these are made by."""
+    return bool(module._forward_pre_hooks) or is_parametrized(module)
+
+
 def computed_tensors(module: nn.Module) -> Iterator[tuple[str, Computed]]:
     """(key, how it is computed) of the tensors that a module itself computes."""
     if is_parametrized(module):

@@ -28,6 +28,9 @@ def _lost(module: nn.Module) -> Iterator[tuple[str, str]]:
     """(the form, the name) of each such parameter."""
     traced = classes("torch.fx.graph_module", "GraphModule")
     unflattened = classes("torch.export.unflatten", "InterpreterModule", "UnflattenedModule")
+    without_layers = torch.jit.ScriptModule, *traced, *unflattened
+    if not any(isinstance(part, without_layers) for part in module.modules()):
+        return
     inside: set[int] = set()  # what is in a traced module
     for path, part in module.named_modules():
         if isinstance(part, traced):

@@ -133,7 +133,9 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     to_draw = {place.name for place, _ in drawn}
     following = _peft.following([slot.place for slot in slots if not slot.tied], to_draw)
     written = _parametrized.states(place for place, _ in drawn)
-    to_draw |= set(following) | {slot.place.name for slot in slots if id(slot.place.tensor) in written}
+    to_draw |= set(following)
+    if written:
+        to_draw |= {slot.place.name for slot in slots if id(slot.place.tensor) in written}
     _check_meta(meta, to_draw, target)
     emit(table.warnings)
     compile_first(table, {name: view for name, (view, _) in views.items()})

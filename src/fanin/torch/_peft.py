@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -49,6 +50,11 @@ def check_adapters(module: nn.Module) -> None:
             raise FaninTypeError(f"`module` must have LoRA's adapters, or none (got {type(part).__module__}."
                                  f"{type(part).__name__} at {path!r}, of which it isn't known what it starts from): "
                                  "initialize the model before get_peft_model, which then initializes its adapters")
+
+
+def has_adapters() -> bool:
+    """Whether any module of the process can be peft's."""
+    return _COPIES[0] in sys.modules
 
 
 def followers(path: str, part: nn.Module) -> dict[str, Follower]:

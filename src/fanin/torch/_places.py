@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from .._errors import FaninTypeError, FaninValueError, listed
-from ._computed import Computed, Hooked, computed_tensors, is_parametrized
+from ._computed import Computed, Hooked, computed_tensors, is_parametrized, may_compute
 from ._forms import check_form
 from ._loaded import classes
-from ._peft import WRAPPERS, Follower, check_adapters, followers
+from ._peft import WRAPPERS, Follower, check_adapters, followers, has_adapters
 
 # Wrappers that hold the module they wrap under a name of their own: (where the type is defined, it, that name). An
 # object can be an instance only if its type is loaded already.
@@ -58,17 +58,22 @@ class Place(NamedTuple):
                 return self.computed.compute(tensors)
 
 
+class _Inner(dict[type, "str | None"]):
+    """{type of a module: the name under which it holds the module that it wraps}; None of a type that wraps none."""
+
+    def __missing__(self, kind: type) -> str | None:
+        self[kind] = next((inner for where, name, inner in _WRAPPERS if issubclass(kind, classes(where, name))), None)
+        return self[kind]
+
+
 def modules(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     """(canonical prefix, module) of each module, parents first; one that is shared comes at each of its places."""
-    wrappers = [(getattr(sys.modules[where], kind), inner) for where, kind, inner in _WRAPPERS
-                if hasattr(sys.modules.get(where), kind)]
-    return _modules(module, prefix, prefix, wrappers)
+    return _modules(module, prefix, prefix, _Inner())
 
 
-def _modules(module: nn.Module, prefix: str, beside: str, wrappers: list[tuple[type, str]]
-             ) -> Iterator[tuple[str, nn.Module]]:
+def _modules(module: nn.Module, prefix: str, beside: str, wrappers: _Inner) -> Iterator[tuple[str, nn.Module]]:
     """`beside` is the prefix of what a wrapper holds beside the module in it: of wrappers in each other another one."""
-    inner = next((inner for kind, inner in wrappers if isinstance(module, kind)), None)
+    inner = wrappers[type(module)]
     yield prefix if inner is None else beside, module
     for key, child in module._modules.items():
         if key == "parametrizations" and is_parametrized(module):
@@ -117,18 +122,22 @@ def places(module: nn.Module, prefix: str = "") -> list[Place]:
     check_adapters(module)
     located: list[Place] = []
     follows: dict[str, Follower] = {}
+    adapted = has_adapters()
     for path, owner in modules(module, prefix):
-        follows |= followers(path, owner)
-        computed = dict(computed_tensors(owner))
+        if adapted:
+            follows |= followers(path, owner)
+        computed = dict(computed_tensors(owner)) if may_compute(owner) else {}
         hidden = {key for each in computed.values() if isinstance(each, Hooked) for key in each.originals}
-        located += [Place(path + key, owner, key) for key, tensor in owner._parameters.items()
-                    if tensor is not None and key not in hidden]
-        located += [Place(path + key, owner, key, True, key not in owner._non_persistent_buffers_set)
-                    for key, tensor in owner._buffers.items() if tensor is not None]
+        for key, tensor in owner._parameters.items():
+            if tensor is not None and key not in hidden:
+                located.append(Place(path + key, owner, key))
+        for key, tensor in owner._buffers.items():
+            if tensor is not None:
+                located.append(Place(path + key, owner, key, True, key not in owner._non_persistent_buffers_set))
         located += [Place(path + key, owner, key, each.buffer, computed=each) for key, each in computed.items()]
     if follows:
         located = [place._replace(follows=follows.get(place.name)) for place in located]
-    lazy = [place.name for place in located if nn.parameter.is_lazy(place.tensor)]
+    lazy = [place.name for place in located if is_lazy(place.tensor)]
     if lazy:
         raise FaninValueError(f"`module` must know its shapes (got uninitialized {listed(lazy)}): run a batch "
                               "through the lazy modules first")

@@ -18,12 +18,12 @@ from ._layout import Runs, Split, blocks, lengths, runs_held
 from ._loaded import classes
 
 Index = tuple[slice, ...]
-_PLAIN = (torch.Tensor, torch.nn.Parameter)
+PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
 def is_sharded(tensor: Any) -> bool:
     """Whether a tensor is spread over ranks, so that `fill` draws it, or says why it can't."""
-    if type(tensor) in _PLAIN and "torch.distributed.fsdp" not in sys.modules:
+    if type(tensor) in PLAIN and "torch.distributed.fsdp" not in sys.modules:
         return False  # as nearly always: of sharded tensors FSDP1's flat parameter alone has a plain type
     return isinstance(tensor, (classes("torch.distributed.tensor", "DTensor")
                                + classes("torch.distributed.fsdp", "FlatParameter")
@@ -43,7 +43,9 @@ def prepare(module: Any, seed: Any) -> None:
     flat = classes("torch.distributed.fsdp", "FullyShardedDataParallel")
     gathering = classes("torch.distributed.fsdp", "FSDPModule")
     parts = list(module.modules())
-    for part in parts:
+    kinds = torch.nn.parallel.DistributedDataParallel, *flat, *gathering
+    spread = [part for part in parts if isinstance(part, kinds)]
+    for part in spread:
         if isinstance(part, flat):
             place = next(name for name, each in module.named_modules() if each is part)
             raise FaninTypeError(
@@ -52,7 +54,7 @@ def prepare(module: Any, seed: Any) -> None:
                 "initialize before wrapping")
         if isinstance(part, torch.nn.parallel.DistributedDataParallel):
             shared_seed(seed)
-    for part in parts:
+    for part in spread:
         if isinstance(part, gathering):
             part.reshard()
     if any(is_sharded(tensor) for part in parts for tensor in (*part._parameters.values(), *part._buffers.values())):

@@ -28,7 +28,8 @@ def find_slots(module: Any, buffers: Any, prefix: str) -> list[Slot]:
     tied = aliases(module, path, located)
     layers, slots, followed = Layers(module), [], states(located)
     for place in located:
-        spec, tensor = place.spec(), place.tensor
+        tensor = place.tensor
+        spec = place.spec() if place.computed else tensor
         layer = layers.find(place.owner, place.key, spec.ndim)
         if place.name in tied and place.key == "bias" and isinstance(place.owner, nn.Linear):
             # under the other name no weight need be beside it: BERT's head holds its decoder's bias

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
 from operator import itemgetter
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from .._drawing.arrays import is_fake
 from .._errors import FaninValueError
 from ._places import Place, transformers_models
-from ._sharded import is_sharded
+from ._sharded import PLAIN, is_sharded
 
 
 def aliases(module: torch.nn.Module, prefix: str, located: list[Place]) -> dict[str, str]:
@@ -39,16 +40,14 @@ def aliases(module: torch.nn.Module, prefix: str, located: list[Place]) -> dict[
 
 def _groups(located: list[Place]) -> Iterator[list[str]]:
     """The names of places that hold one tensor, where there are several."""
-    starts: dict[int, list[Place]] = {}
-    for place in located:
-        tensor = place.tensor
-        starts.setdefault(tensor.data_ptr() if _has_memory(tensor) else id(tensor), []).append(place)
-    for places in starts.values():
-        if len(places) > 1:  # few do: the rest is not asked of all
-            same: dict[Hashable, list[str]] = {}
-            for place in places:
-                same.setdefault(_identity(place), []).append(place.name)
-            yield from same.values()
+    tensors = [place.tensor for place in located]
+    starts = [tensor.data_ptr() if _has_memory(tensor) else id(tensor) for tensor in tensors]
+    counts = Counter(starts)
+    same: dict[Hashable, list[str]] = {}
+    for place, start in zip(located, starts):
+        if counts[start] > 1:  # few do: the rest is not asked of all
+            same.setdefault(_identity(place), []).append(place.name)
+    yield from same.values()
 
 
 def _identity(place: Place) -> Hashable:
@@ -61,7 +60,7 @@ def _identity(place: Place) -> Hashable:
 
 def _has_memory(tensor: torch.Tensor) -> bool:
     try:
-        return not is_fake(tensor) and tensor.data_ptr() != 0
+        return (type(tensor) in PLAIN or not is_fake(tensor)) and tensor.data_ptr() != 0
     except RuntimeError:  # sparse, or another subclass without memory of its own
         return False
 
