@@ -131,7 +131,7 @@ def test_variables_are_given_or_from_the_config_or_defaults():
     assert read.with_config(config).assign(wo)[0].scheme.std == pytest.approx(0.1 / 4)
     assert Rules.read("gpt2", std=0.4).with_config(config).assign(wo)[0].scheme.std == pytest.approx(0.4 / 4)
     assert Rules.read("gpt2", std=0.4, layers=2).with_config(config).assign(wo)[0].scheme.std == pytest.approx(0.2)
-    text = read.with_config(config).assign(wo).to_text()
+    text = read.with_config(config).assign(wo).to_text(width=200)
     assert "std = 0.1 (config.initializer_range); layers = 8 (config.n_layer)" in text
     inner = {"text_config": {"initializer_range": 0.5}}
     assert Rules.read("llama").with_config(inner).variables == {"std": 0.5}
