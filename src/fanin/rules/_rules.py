@@ -190,7 +190,7 @@ class Rules:
                              {**checked_roles(roles or {}), **self._roles})
 
     def declared(self) -> dict[str, Variable]:
-        """The variables that may be given, with their values and where these are from: `Variable`s by name.
+        """The variables that may be given, by name: each a `Variable`, with its value and where that is from.
 
         Where a rule counts layers, `layers` is one, which names tell if nothing else does.
 
