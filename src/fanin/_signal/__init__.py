@@ -2,6 +2,8 @@
 
 from .comparison import Comparison as Comparison
 from .comparison import by_label as by_label
+from .coordinates import CoordCheck as CoordCheck
+from .coordinates import Coordinates as Coordinates
 from .layers import InitialLoss as InitialLoss
 from .layers import LayerSignal as LayerSignal
 from .passed import Batch as Batch

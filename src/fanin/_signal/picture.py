@@ -1,4 +1,4 @@
-"""The picture of one signal, or of several over the same layers: forward above, backward below."""
+"""The pictures: of signals over the same layers, forward above and backward below; of a model over widths."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from .coordinates import CoordCheck
     from .result import Signal
 
 _MARKS = 12  # on a line, at most
@@ -63,3 +64,26 @@ def _panel(axes: Axes, lines: Mapping[str, Line], title: str) -> None:
     values = [value for line in lines.values() for value in line.values]
     if values and max(values) < 10 * min(values):  # a quiet line is not blown up
         axes.set_ylim(min(values) / 10, max(values) * 10)
+
+
+def draw_widths(check: CoordCheck) -> Figure:
+    """A figure with a panel before the first step and one after the last: a grey line for each layer, coloured ones for
+    the first that grow.
+    """
+    picture, panels = figure.new_figure(2)
+    named = [title for title in check.powers if title in check.growing][:len(figure.STYLES) - 1]  # the last one is grey
+    for axes, step in zip(panels, (0, check.steps)):
+        figure.write(axes, title=f"rms of each layer's output, {f'after step {step}' if step else 'at the start'}")
+        for layer in check.layers:
+            points = [(width, rms) for width, rms in zip(check.widths, layer.rms[step]) if 0 < rms < math.inf]
+            look = figure.style(named.index(layer.title) if layer.title in named else len(figure.STYLES) - 1)
+            axes.loglog([width for width, _ in points], [rms for _, rms in points], color=look.color,
+                        linestyle=look.linestyle, marker=look.marker, markersize=4,
+                        linewidth=1.5 if layer.title in named else 0.8,
+                        label=layer.title if layer.title in named else "_mark")
+        axes.set_xticks(check.widths, [str(width) for width in check.widths])
+        axes.minorticks_off()
+    if named:
+        figure.name_lines(picture, panels[0])
+    figure.write(panels[-1], title=panels[-1].get_title(loc="left"), x="width")
+    return picture

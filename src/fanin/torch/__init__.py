@@ -16,14 +16,19 @@ except ImportError as _error:
 
 from .._namespace import listing as _listing
 from .._signal import Comparison as Comparison
+from .._signal import CoordCheck as CoordCheck
+from .._signal import Coordinates as Coordinates
 from .._signal import LayerSignal as LayerSignal
 from .._signal import Signal as Signal
 from ._distribute import distribute as distribute
+from ._groups import param_groups as param_groups
 from ._module import init_module as init_module
 from ._module import parameters as parameters
+from ._signal.coordinates import coord_check as coord_check
 from ._signal.measure import signal as signal
 from ._verify import verify_module as verify_module
 
-__all__ = ["Comparison", "LayerSignal", "Signal", "distribute", "init_module", "parameters", "signal", "verify_module"]
+__all__ = ["Comparison", "CoordCheck", "Coordinates", "LayerSignal", "Signal", "coord_check", "distribute",
+           "init_module", "param_groups", "parameters", "signal", "verify_module"]
 
 __dir__ = _listing(globals())

@@ -75,13 +75,14 @@ def signal(model: nn.Module, *inputs: Any, rules: Any = None, compare: Mapping[s
         raise FaninValueError("`inputs` must hold a batch for the model (got none): noise such as torch.randn(8, 3, "
                               "224, 224), or torch.randint(vocab_size, (2, 64)) for tokens, will do")
     source = None if seed is None else check_source(seed)
-    _check_memory(model)
+    check_memory(model)
     run = _Run(model, inputs, loss, grad, spectrum, source)
     done = {label: run.measure(each) for label, each in all_rules.items()}
     return done[""] if compare is None else Comparison(done)
 
 
-def _check_memory(model: nn.Module) -> None:
+def check_memory(model: nn.Module) -> None:
+    """FaninTypeError, FaninValueError for a module without memory, or whose layers can't be looked into."""
     if any(isinstance(part, torch.jit.ScriptModule) for part in model.modules()):
         raise FaninTypeError("`model` must be a plain module (got a scripted one, whose layers can't be looked into): "
                              "pass the module before it was scripted")
