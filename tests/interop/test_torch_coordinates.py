@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+import transformers
 from torch import nn
 
 import fanin
@@ -77,9 +78,10 @@ def loss(logits):
     return F.cross_entropy(logits.flatten(0, 1), TOKENS[:, 1:].flatten())
 
 
-def check(recipe, multipliers, widths=WIDTHS, lr=1e-2):
+def check(recipe, multipliers, widths=WIDTHS, lr=1e-2, steps=3):
     return coord_check(lambda width: Transformer(width, multipliers), widths, recipe, TOKENS[:, :-1],
-                       lambda groups: torch.optim.Adam(groups, lr=lr), loss=loss, seed=3)
+                       lambda groups: torch.optim.Adam(groups, lr=lr), loss=loss, steps=steps,
+                       seed=3)
 
 
 # -- the coordinate check ---------------------------------------------------------------------------------------------
@@ -108,7 +110,7 @@ def test_standard_parametrization_grows():
 
 def test_a_multiplier_that_is_missing_is_found_at_its_layer():
     """muP's weights and learning rates in a model without its multipliers: the logits grow, nothing before them."""
-    found = check(fanin.Rules.from_config(MUP), multipliers=False)
+    found = check(fanin.Rules.from_config(MUP), multipliers=False, steps=1)
 
     assert list(found.growing) == ["output"] and "output" in found.words[0]
 
@@ -116,10 +118,32 @@ def test_a_multiplier_that_is_missing_is_found_at_its_layer():
 def test_learning_rates_that_are_not_scaled_are_found_after_a_step():
     """muP's weights and multipliers with one learning rate: all is well before the first step alone."""
     config = {**MUP, "recipe": {**MUP["recipe"], "optimizer": []}}
-    found = check(fanin.Rules.from_config(config), multipliers=True)
+    found = check(fanin.Rules.from_config(config), multipliers=True, steps=2)
 
     assert not found.stable
     assert all(powers[0] < GROWS for powers in found.powers.values())
+
+
+def test_outputs_that_are_not_finite_are_no_stability():
+    """An infinite learning step is told of as such, in words and in every view."""
+    found = check(STANDARD, multipliers=False, widths=(64, 128), lr=1e30, steps=1)
+
+    assert not found.stable and "are not finite after step 1" in found.words[0]
+    assert max(found.growing.values()) == math.inf and len(found.plot().axes) == 2 and "inf" in found.to_text()
+
+
+def test_a_model_with_a_loss_of_its_own():
+    """transformers' models take a mapping and give their loss; GPT-2's one std and learning rate grow with width."""
+    def make_model(width):
+        config = transformers.GPT2Config(vocab_size=VOCABULARY, n_embd=width, n_layer=1, n_head=HEADS, n_positions=17,
+                                         bos_token_id=0, eos_token_id=0)
+        return transformers.GPT2LMHeadModel(config)
+
+    found = coord_check(make_model, (64, 128, 256), "gpt2", {"input_ids": TOKENS, "labels": TOKENS}, torch.optim.AdamW,
+                        steps=1, seed=0)
+
+    assert found.model == "GPT2LMHeadModel" and not found.stable
+    assert found.powers["transformer.h.0.attn.c_attn"][0] == pytest.approx(0.5, abs=0.1)
 
 
 def test_views_of_a_check(tmp_path):

@@ -112,7 +112,7 @@ class CoordCheck(Report):
     def plot(self) -> Figure:
         """The rms of outputs over widths before the first step and after the last, as a matplotlib figure.
 
-        Layers that grow have lines of their own; all others are grey.
+        The first four layers that grow, in order of execution, have colours and names; all other lines are grey.
 
         Raises:
             FaninImportError: matplotlib is missing (`pip install 'fanin[plot]'`).

@@ -43,7 +43,8 @@ def coord_check(make_model: Callable[[int], nn.Module], widths: Iterable[int], r
             recipe's forward multipliers in it.
         widths: two or more, such as (64, 128, 256, 512).
         recipe: as the `rules` of `init_module`; its variable `width`, if it has one, is the width.
-        batch: as the model takes it: a tensor, a tuple of several inputs, a mapping of keyword arguments.
+        batch: as the model takes it: a tensor, a tuple or list of several inputs, a mapping of keyword
+            arguments, which with transformers' `labels` gives a loss, too.
         optimizer: a class or a function that makes an optimizer of groups: `torch.optim.Adam`,
             `lambda groups: torch.optim.Adam(groups, lr=1e-2)`. Its own lr, eps and weight decay are those that the
             recipe's factors multiply.
