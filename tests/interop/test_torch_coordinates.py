@@ -173,6 +173,15 @@ def test_a_check_is_reproducible_and_leaves_generators_alone():
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
+def test_a_batch_that_is_written_into_is_the_same_at_each_step():
+    """A layer in place does not change what the next step and the next width see."""
+    batch = torch.linspace(-1, 1, 32).reshape(8, 4)
+    before = batch.clone()
+    coord_check(lambda width: nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, width), nn.Linear(width, 1)), (16, 32),
+                "he_normal", batch, torch.optim.SGD, loss=lambda output: output.square().mean(), seed=0)
+    assert torch.equal(batch, before)
+
+
 def linear(width):
     return nn.Sequential(nn.Linear(4, width), nn.Linear(width, 1))
 
@@ -249,6 +258,16 @@ def test_a_role_that_is_unknown_is_an_error_where_it_decides():
     same = {**MUP["recipe"], "optimizer": [{"lr": "=base_width/width"}]}
     (group,) = param_groups(model, rules(roles={}, recipe=same), lr=0.1)
     assert group["lr"] == 0.025 and len(group["params"]) == len(list(model.parameters()))
+
+
+def test_experts_have_groups_of_their_own():
+    """An entry for experts is for whatever is in them, of known role or not; names say so."""
+    recipe = {**MUP["recipe"], "optimizer": [{"experts": True, "lr": 0.5}, {"role": "head", "lr": 2}]}
+    part = nn.ModuleDict({"fc1": nn.Linear(4, 4, bias=False), "odd": nn.Linear(4, 4, bias=False)})
+    model = nn.ModuleDict({"experts": part, "fc2": nn.Linear(4, 4)})
+
+    groups = {group["name"]: group["lr"] for group in param_groups(model, rules(recipe=recipe), lr=0.1)}
+    assert groups == {"mlp_in (experts), unknown role (experts)": 0.05, "mlp_out, bias": 0.1}
 
 
 def test_factors_of_epsilon_and_depth():

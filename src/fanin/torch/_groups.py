@@ -15,6 +15,7 @@ from ..rules._advice import unknown_roles
 from ..rules._depth import Depths
 from ..rules._recipe import FACTORS, OptimizerRule
 from ..rules._roles import Role, Roles
+from ..rules._slots import Slot
 from ..rules._warnings import emit
 from ._places import Place, check_module, config_of
 from ._slots import find_slots
@@ -79,7 +80,8 @@ def without_data(rules: Rules) -> list[str]:
 
 def make_groups(model: nn.Module, rules: Rules, base: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The groups, without a warning; `base` are lr, eps and weight_decay as far as they are given."""
-    trained = list(_trained(model))
+    slots = find_slots(model, False, "")
+    trained = list(_trained(slots))
     if not trained:
         raise FaninValueError("`model` must have a parameter that requires a gradient (got none)")
     meta = [each.parameter.name for each in trained if any(tensor.is_meta for tensor in each.tensors)]
@@ -89,9 +91,10 @@ def make_groups(model: nn.Module, rules: Rules, base: Mapping[str, Any]) -> list
     entries = () if rules.recipe is None else rules.recipe.optimizer
     if not entries:
         return [{"name": "all", "params": [tensor for each in trained for tensor in each.tensors], **base}]
-    factors = _factors(entries, rules.with_config(config_of(model)), [each.parameter.name for each in trained])
+    names = {slot.parameter.name for slot in slots}
+    factors = _factors(entries, rules.with_config(config_of(model)), names)
     _check_given(factors.values(), base)
-    roles = Roles(rules.roles, {slot.parameter.name for slot in find_slots(model, False, "")})
+    roles = Roles(rules.roles, names)
     _check_known(trained, roles, factors, "" if rules.recipe is None else rules.recipe.name)
     found: dict[OptimizerRule, list[_Trained]] = {}
     for each in trained:
@@ -106,9 +109,9 @@ class _Trained(NamedTuple):
     tensors: list[nn.Parameter]
 
 
-def _trained(model: nn.Module) -> Iterator[_Trained]:
+def _trained(slots: Iterable[Slot]) -> Iterator[_Trained]:
     seen: set[int] = set()
-    for slot in find_slots(model, False, ""):
+    for slot in slots:
         tensors = [tensor for tensor in _registered(slot.place)
                    if isinstance(tensor, nn.Parameter) and tensor.requires_grad and id(tensor) not in seen]
         seen |= {id(tensor) for tensor in tensors}
@@ -120,7 +123,7 @@ def _registered(place: Place) -> Iterable[Any]:
     return [place.tensor] if place.computed is None else place.computed.registered().values()
 
 
-def _factors(entries: Iterable[OptimizerRule], rules: Rules, names: list[str]) -> dict[OptimizerRule, dict[str, float]]:
+def _factors(entries: Iterable[OptimizerRule], rules: Rules, names: set[str]) -> dict[OptimizerRule, dict[str, float]]:
     """{entry: its factors}, with the layers of the longest stack where nothing else tells them."""
     depths = Depths(names)
     found = [depths.find(name, match) for name in names if (match := re.match("", name))]
@@ -166,6 +169,11 @@ def _entry(role: Role, entries: Iterable[OptimizerRule]) -> OptimizerRule:
 
 def _group(members: list[_Trained], roles: Roles, factors: Mapping[str, float], base: Mapping[str, Any]
            ) -> dict[str, Any]:
-    named = dict.fromkeys(str(roles.of(each.parameter)) or "unknown role" for each in members)
+    named = dict.fromkeys(_title(roles.of(each.parameter)) for each in members)
     return {"name": ", ".join(named), "params": [tensor for each in members for tensor in each.tensors],
             **{key: value * factors[key] for key, value in base.items()}}
+
+
+def _title(role: Role) -> str:
+    name = role.name or "unknown role"
+    return f"{name} (experts)" if role.experts else name

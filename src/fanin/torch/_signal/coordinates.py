@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import nn
+from torch.utils import _pytree
 
 from ..._checks import integer
 from ..._errors import FaninTypeError, FaninValueError, FaninWarning
@@ -152,8 +153,9 @@ class _Run(NamedTuple):
         for step in range(self.steps + 1):
             probes = Probes(None)
             with torch.set_grad_enabled(step < self.steps), torch.compiler.set_stance("force_eager"):
+                own = _pytree.tree_map_only(torch.Tensor, torch.clone, (args, kwargs))  # it may write into them
                 with probes.recording(root):
-                    output = root(*args, **kwargs)
+                    output = root(*own[0], **own[1])
                 if step < self.steps:
                     self._update(output, optimizer)
             seen.append(probes.layers())
