@@ -37,14 +37,16 @@ def compare(name, theirs, mine):
     if np.ptp(theirs) == 0 or np.ptp(mine) == 0:
         np.testing.assert_array_equal(mine, theirs, err_msg=name)
         return
-    nonzero = theirs != 0  # a padding row
-    assert (nonzero == (mine != 0)).all(), f"{name}: other elements are zero"
+    if np.allclose(mine, theirs, rtol=1e-6, atol=0):  # not drawn at random, such as Mamba's A
+        return
+    nonzero = theirs != 0  # a padding row; a normal number is zero once in millions
+    assert ((mine != 0) != nonzero).mean() < 1e-4, f"{name}: other elements are zero"
     theirs, mine = theirs[nonzero], mine[nonzero]
     count, std = theirs.size, theirs.std()
     kurtosis = stats.kurtosis(theirs, fisher=False)
     error = std * math.sqrt((kurtosis - 1) / (4 * count) * 2)  # of the difference of two such estimates
     assert abs(mine.std() - std) < SIGMAS * error, f"{name}: std {mine.std():.5g}, of the original {std:.5g}"
     assert abs(mine.mean() - theirs.mean()) < SIGMAS * std * math.sqrt(2 / count), f"{name}: mean"
-    assert stats.ks_2samp(theirs, mine).pvalue > FALSE_ALARM, f"{name}: another distribution"
+    assert stats.ks_2samp(theirs[:100_000], mine[:100_000]).pvalue > FALSE_ALARM, f"{name}: another distribution"
     reach = np.abs(theirs).max() / np.abs(mine).max()
     assert 1 / 1.35 < reach < 1.35, f"{name}: other bounds, {np.abs(mine).max():.5g} and {np.abs(theirs).max():.5g}"

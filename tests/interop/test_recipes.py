@@ -9,6 +9,13 @@ from originals import compare, compare_with_original
 
 SMALL = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 128,
          "vocab_size": 200, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+VISION = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 128,
+          "image_size": 32, "patch_size": 8}
+T5 = {"d_model": 64, "d_kv": 16, "d_ff": 128, "num_layers": 3, "num_heads": 4, "vocab_size": 200}
+MODERN = {**SMALL, "pad_token_id": None, "cls_token_id": 1, "sep_token_id": 2}
+STATES = {"hidden_size": 64, "num_hidden_layers": 3, "vocab_size": 200, "state_size": 8, "pad_token_id": 0,
+          "bos_token_id": 1, "eos_token_id": 2}
 
 
 def made(config, architecture, **options):
@@ -21,6 +28,30 @@ ORIGINALS = {
                  initializer_range=0.03, bos_token_id=1, eos_token_id=2),
     "llama": made("LlamaConfig", "LlamaForCausalLM", **SMALL, num_key_value_heads=2, initializer_range=0.01),
     "llama-mixtral": made("MixtralConfig", "MixtralForCausalLM", **SMALL, num_key_value_heads=2, num_local_experts=4),
+    "gemma-1": made("GemmaConfig", "GemmaForCausalLM", **SMALL, num_key_value_heads=2, head_dim=16),
+    "gemma-2": made("Gemma2Config", "Gemma2ForCausalLM", **SMALL, num_key_value_heads=2, head_dim=16),
+    "gemma-3": made("Gemma3TextConfig", "Gemma3ForCausalLM", **SMALL, num_key_value_heads=2, head_dim=16),
+    "qwen-2": made("Qwen2Config", "Qwen2ForCausalLM", **SMALL, num_key_value_heads=2),
+    "qwen-3": made("Qwen3Config", "Qwen3ForCausalLM", **SMALL, num_key_value_heads=2, head_dim=16),
+    "qwen-moe": made("Qwen3MoeConfig", "Qwen3MoeForCausalLM", **SMALL, num_key_value_heads=2, head_dim=16, **EXPERTS),
+    "qwen-2-moe": made("Qwen2MoeConfig", "Qwen2MoeForCausalLM", **SMALL, num_key_value_heads=2, **EXPERTS,
+                       shared_expert_intermediate_size=64),
+    "bert-mlm": made("BertConfig", "BertForMaskedLM", **SMALL, max_position_embeddings=64),
+    "bert-nsp": made("BertConfig", "BertForPreTraining", **SMALL, max_position_embeddings=64),
+    "bert-classes": made("BertConfig", "BertForSequenceClassification", **SMALL, max_position_embeddings=64),
+    "bert-roberta": made("RobertaConfig", "RobertaForSequenceClassification", **SMALL, max_position_embeddings=64),
+    "vit": made("ViTConfig", "ViTForImageClassification", **VISION),
+    "vit-model": made("ViTConfig", "ViTModel", **VISION),
+    "t5-tied": made("T5Config", "T5ForConditionalGeneration", **T5),
+    "t5-untied": made("T5Config", "T5ForConditionalGeneration", **T5, tie_word_embeddings=False,
+                      feed_forward_proj="gated-gelu", initializer_factor=0.5),
+    "t5-classes": made("T5Config", "T5ForSequenceClassification", **T5),
+    "modernbert-mlm": made("ModernBertConfig", "ModernBertForMaskedLM", **MODERN),
+    "modernbert-untied": made("ModernBertConfig", "ModernBertForMaskedLM", **MODERN, tie_word_embeddings=False),
+    "modernbert-classes": made("ModernBertConfig", "ModernBertForSequenceClassification", **MODERN),
+    "mamba": made("MambaConfig", "MambaForCausalLM", **STATES),
+    "mamba-rescaled": made("MambaConfig", "MambaForCausalLM", **STATES, rescale_prenorm_residual=True),
+    "mamba-2": made("Mamba2Config", "Mamba2ForCausalLM", **STATES, num_heads=8, head_dim=16, n_groups=1, expand=2),
     "llama-mistral": made("MistralConfig", "MistralForCausalLM", **SMALL, num_key_value_heads=2),
 }
 
@@ -31,6 +62,18 @@ def test_a_recipe_is_what_its_source_does(case):
     table = compare_with_original(ORIGINALS[case], case.partition("-")[0], draws=4)
     assert not table.warnings
     assert all(row["role"] for row in table.to_dicts() if "Buffer" not in row["note"] and row["rule"])
+
+
+@pytest.mark.parametrize("cutoff", [2.0, 3.0])
+def test_modernbert_is_cut_exactly(cutoff):
+    """Every normal of ModernBERT ends at the config's cutoff times its own std, and comes close to it."""
+    from fanin.torch import init_module
+
+    model = made("ModernBertConfig", "ModernBertForMaskedLM", **MODERN, initializer_cutoff_factor=cutoff)()
+    for row in init_module(model, "modernbert", seed=3).drawn:
+        if type(row.scheme).__name__ == "TruncatedNormal":
+            values = model.get_parameter(row.parameter.name).detach().abs().max().item()
+            assert 0.97 < values / (cutoff * row.scheme.std) <= 1, row.parameter.name
 
 
 @pytest.mark.parametrize("change", [lambda x: x * 1.1, lambda x: x + 0.002, lambda x: np.clip(x, -0.04, 0.04)],

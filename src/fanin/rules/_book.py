@@ -82,7 +82,7 @@ def _roles(rules: Rules) -> list[tuple[str, str, str]]:
         roles = entry.get("role", [entry["match"]])
         for role in [roles] if isinstance(roles, str) else roles:
             rows.append((_for((role,), entry.get("experts")), _init(entry["init"]),
-                         meaning(role) if "role" in entry else _MEANINGS.get(entry["init"], "")))
+                         meaning(role) if "role" in entry else _MEANINGS.get(str(entry["init"]), "")))
     return rows
 
 

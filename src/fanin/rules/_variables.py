@@ -41,8 +41,10 @@ class Variable(NamedTuple):
             inner = [config[key] for key in _INNER if isinstance(config.get(key), Mapping)]
             for table in (config, *inner):
                 for key in self.config:
-                    if _is_number(table.get(key)):
-                        return self._replace(value=table[key], source=f"config.{key}")
+                    value = table.get(key)
+                    if _is_number(value) or isinstance(value, bool):  # a switch is 0 or 1
+                        return self._replace(value=float(value) if isinstance(value, bool) else value,
+                                             source=f"config.{key}")
         return self
 
     def to_json(self) -> Any:
