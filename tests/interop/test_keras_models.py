@@ -556,7 +556,7 @@ import sys
 sys.modules["keras"] = None
 import fanin
 try:
-    fanin.keras.init_model
+    import fanin.keras
 except fanin.FaninImportError as error:
     print(error)
 """
