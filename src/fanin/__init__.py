@@ -51,6 +51,7 @@ from ._initializers import MambaDtBias as MambaDtBias
 from ._initializers import Normal as Normal
 from ._initializers import Orthogonal as Orthogonal
 from ._initializers import Registry as Registry
+from ._initializers import ScaledOrthogonal as ScaledOrthogonal
 from ._initializers import Sinusoidal as Sinusoidal
 from ._initializers import Siren as Siren
 from ._initializers import SirenFirst as SirenFirst
@@ -100,6 +101,7 @@ __all__ = [
     "Plan",
     "Registry",
     "Rules",
+    "ScaledOrthogonal",
     "Sinusoidal",
     "Siren",
     "SirenFirst",

@@ -29,6 +29,7 @@ PAPERS = {
     "delta_orthogonal": "Xiao et al. 2018, arXiv 1806.05393",
     "convolution_orthogonal": "Xiao et al. 2018, arXiv 1806.05393",
     "dirac": "Zagoruyko, Komodakis 2017, arXiv 1706.00388",
+    "scaled_orthogonal": "Yang et al. 2023, arXiv 2310.17813",
     "siren": "Sitzmann et al. 2020, arXiv 2006.09661",
     "sparse": "Martens, ICML 2010", "uniform_unit_scaling": "Sussillo, Abbott 2014, arXiv 1412.6558",
     "mamba2": "Dao, Gu 2024, arXiv 2405.21060", "mamba": "Gu, Dao 2023, arXiv 2312.00752",

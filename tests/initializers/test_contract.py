@@ -30,6 +30,7 @@ from fanin import (
     Normal,
     Orthogonal,
     Registry,
+    ScaledOrthogonal,
     Sinusoidal,
     Siren,
     SirenFirst,
@@ -55,7 +56,7 @@ RANKS = {Constant: (0, 9), Uniform: (0, 9), Normal: (0, 9), TruncatedNormal: (0,
          Orthogonal: (2, 9), DeltaOrthogonal: (3, 9), ConvolutionOrthogonal: (3, 9), Dirac: (3, 9), Sparse: (1, 9),
          Eye: (2, 2), Blocks: (1, 9), LogUniform: (0, 9), LogOfUniform: (0, 9), MambaALog: (1, 9), MambaDtBias: (0, 9),
          HippoLegsA: (2, 9), HippoLegsB: (1, 9), S4D: (1, 9), Sinusoidal: (2, 9),
-         Siren: (2, 9), SirenFirst: (2, 9)}
+         Siren: (2, 9), SirenFirst: (2, 9), ScaledOrthogonal: (2, 9)}
 ANY_DTYPE = (Constant, Eye, Dirac)
 TABLES = (MambaALog, HippoLegsA, HippoLegsB, S4D, Sinusoidal)  # without randomness
 REAL = (LogUniform, LogOfUniform, MambaDtBias, HippoLegsA, HippoLegsB, S4D, Sinusoidal)
@@ -92,7 +93,7 @@ def is_constant(scheme):
 def same(a, b, scheme=None):
     """Equal bits; for the orthogonal schemes, equal within the contract's bound."""
     assert (a.shape, a.dtype) == (b.shape, b.dtype)
-    if isinstance(scheme, (Orthogonal, DeltaOrthogonal, ConvolutionOrthogonal)):
+    if isinstance(scheme, (Orthogonal, ScaledOrthogonal, DeltaOrthogonal, ConvolutionOrthogonal)):
         return bool((np.abs(a - b) <= 1e-5 * abs(scheme.gain)).all())
     return np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()
 

@@ -39,6 +39,7 @@ PARAMETERS = {
     "Orthogonal": {"gain": 2.0, "axis": -1},
     "S4D": {"variant": "inv", "part": "real", "axis": 0},
     "Sinusoidal": {"max_timescale": 500.0, "halves": True, "endpoint": True},
+    "ScaledOrthogonal": {"gain": 2.0, "at_least": 1.0, "layout": "*io"},
     "Siren": {"omega": 10.0, "layout": "*io"},
     "SirenFirst": {"layout": "*io"},
     "Sparse": {"sparsity": 0.5, "std": 0.1, "axis": 1},

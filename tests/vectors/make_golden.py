@@ -19,7 +19,7 @@ SEED, NAME = 20260717, "golden"
 FLOATING = ("float16", "bfloat16", "float32", "float64")
 DTYPES = (*FLOATING, "complex64", "complex128")
 # not element-wise: they promise a bound, not bits
-ORTHOGONAL = {"orthogonal", "delta_orthogonal", "convolution_orthogonal"}
+ORTHOGONAL = {"orthogonal", "delta_orthogonal", "convolution_orthogonal", "scaled_orthogonal"}
 REQUIRED = {"sparse": {"sparsity": 0.4}, "array": {"value": [[1], [0]] + [[1]] * 5}, "constant": {"value": 1},
             "blocks": {"inits": ["normal", "ones", {"name": "sparse", "sparsity": 0.4}], "axis": 1,
                        "sizes": [13, 3, -1]}}

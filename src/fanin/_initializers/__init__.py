@@ -16,6 +16,7 @@ from .normal import TruncatedNormal as TruncatedNormal
 from .orthogonal import ConvolutionOrthogonal as ConvolutionOrthogonal
 from .orthogonal import DeltaOrthogonal as DeltaOrthogonal
 from .orthogonal import Orthogonal as Orthogonal
+from .orthogonal import ScaledOrthogonal as ScaledOrthogonal
 from .registry import Registry as Registry
 from .sinusoidal import Sinusoidal as Sinusoidal
 from .siren import Siren as Siren
@@ -32,7 +33,7 @@ _BUILT_IN: dict[str, type[Initializer]] = {
     "sparse": Sparse, "eye": Eye, "blocks": Blocks, "log_uniform": LogUniform, "log_of_uniform": LogOfUniform,
     "mamba_a_log": MambaALog, "mamba_dt_bias": MambaDtBias, "hippo_legs_a": HippoLegsA, "hippo_legs_b": HippoLegsB,
     "convolution_orthogonal": ConvolutionOrthogonal, "s4d": S4D, "sinusoidal": Sinusoidal,
-    "siren": Siren, "siren_first": SirenFirst,
+    "siren": Siren, "siren_first": SirenFirst, "scaled_orthogonal": ScaledOrthogonal,
 }
 for _name, _class in _BUILT_IN.items():
     _schemes.add(_name, _class)

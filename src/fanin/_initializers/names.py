@@ -13,8 +13,8 @@ Name: TypeAlias = Literal[
     "invariant_uniform", "kaiming_normal", "kaiming_uniform", "kaiming_uniform_sqrt5", "lecun_normal", "lecun_uniform",
     "log_of_uniform", "log_uniform", "mamba2_a_log", "mamba_a_log", "mamba_dt_bias", "msra", "msraprelu", "nan",
     "normal", "numpyarray", "one", "ones", "orthogonal", "rand", "randn", "random", "random_normal", "random_uniform",
-    "relu_invariant_gauss", "s4d", "s4d_log_dt", "sinusoidal", "sinusoidal_positions", "siren", "siren_first",
-    "siren_hidden", "sparse", "torch_default", "trunc_normal", "trunc_normal_tf", "truncated_normal", "uniform",
-    "uniform_scaling", "uniform_unit_scaling", "variance_scaling", "whisper_sinusoids", "xavier", "xavier_gauss",
-    "xavier_normal", "xavier_uniform", "zero", "zeros",
+    "relu_invariant_gauss", "s4d", "s4d_log_dt", "scaled_orthogonal", "sinusoidal", "sinusoidal_positions", "siren",
+    "siren_first", "siren_hidden", "sparse", "torch_default", "trunc_normal", "trunc_normal_tf", "truncated_normal",
+    "uniform", "uniform_scaling", "uniform_unit_scaling", "variance_scaling", "whisper_sinusoids", "xavier",
+    "xavier_gauss", "xavier_normal", "xavier_uniform", "zero", "zeros",
 ]

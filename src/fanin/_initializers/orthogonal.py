@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from .._checks import MAX_RANK, integer
+from .._checks import MAX_RANK, integer, nonnegative
 from .._checks import axis as check_axis
 from .._dtypes import check_range
 from .._errors import FaninValueError
@@ -62,6 +62,46 @@ class Orthogonal(Initializer):
             raise FaninValueError(f"`shape` must have at least 2 dimensions for Orthogonal (got {spec.shape})")
         rows = check_axis(self.axis, spec.ndim)
         return _draw(spec, "".join("r" if d == rows else "c" for d in range(spec.ndim)), self.gain)
+
+
+class ScaledOrthogonal(Initializer):
+    """gain·max(at_least, √(out/in))·Q, Q a Haar-distributed (semi-)orthogonal matrix of outputs by all else.
+
+    Args:
+        gain: finite, or an activation as of `fanin.math.gain`; a factor of the whole matrix.
+        at_least: finite, >= 0; the least that stands for √(out/in): 0 for the root itself, 1 for a matrix that never
+            shrinks.
+        layout: the role of each axis, as in `VarianceScaling`; no batch axis. Kernel axes are columns.
+
+    The spectral norm is what feature learning asks of a layer at any width: inputs of size 1 per element become outputs
+    of size 1. All else is as in `Orthogonal`.
+
+    Raises:
+        FaninTypeError, FaninValueError: a parameter out of its range; when drawn: rank below 2, a shape that doesn't
+            fit the layout, values that overflow the dtype.
+
+    Reference: Yang, Simon, Bernstein, "A spectral condition for feature learning", arXiv 2310.17813.
+
+    >>> import numpy as np
+    >>> w = ScaledOrthogonal()((64, 16), seed=0, name="w")
+    >>> round(float(np.linalg.norm(w, 2)), 4)  # √(64/16)
+    2.0
+    """
+
+    def __init__(self, gain: Gain = 1.0, at_least: float = 0.0, layout: str = "oi*") -> None:
+        self.gain: float = as_gain("gain", gain)
+        self.at_least: float = nonnegative("at_least", at_least)
+        self.layout: str = check_layout(layout)
+        if "b" in self.layout or "o" not in self.layout or "i" not in self.layout:
+            raise FaninValueError(f"`layout` must have o and i and no b for ScaledOrthogonal (got {layout!r})")
+
+    @override
+    def plan(self, spec: TensorSpec) -> Plan:
+        spec.require_floating("ScaledOrthogonal")
+        fans = spec.fans(self.layout)
+        axes = roles(self.layout, spec.ndim).replace("o", "r").replace("i", "c").replace("*", "c")
+        ratio = math.sqrt(fans.fan_out / fans.fan_in) if fans.fan_in else 0.0
+        return _draw(spec, axes, self.gain * max(self.at_least, ratio))
 
 
 class DeltaOrthogonal(Initializer):

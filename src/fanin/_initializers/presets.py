@@ -21,7 +21,7 @@ from .eye import Eye
 from .hippo import S4D, HippoLegsA, HippoLegsB
 from .logarithmic import LogOfUniform, LogUniform
 from .normal import Normal, TruncatedNormal
-from .orthogonal import ConvolutionOrthogonal, DeltaOrthogonal, Orthogonal
+from .orthogonal import ConvolutionOrthogonal, DeltaOrthogonal, Orthogonal, ScaledOrthogonal
 from .parameters import signature
 from .sinusoidal import Sinusoidal
 from .siren import Siren, SirenFirst
@@ -120,6 +120,7 @@ SPELLINGS: dict[type, dict[str, Meaning]] = {
                       "rnd_type": "distribution", "rand_type": "distribution",
                       "nonlinearity": nonlinearity_to_scale},
     Orthogonal: _GAIN,
+    ScaledOrthogonal: {"nonlinearity": "gain"},
     DeltaOrthogonal: _GAIN,
     ConvolutionOrthogonal: _GAIN,
     Dirac: {},
@@ -186,6 +187,7 @@ PRESETS = {
     # TensorFlow 1 and Haiku: U(±factor·√(3/n)), n the product of all axes but the last
     "uniform_unit_scaling": scaled(1.0, "fan_in", "uniform", "*io", _FACTOR),
     "orthogonal": Preset(Orthogonal),
+    "scaled_orthogonal": Preset(ScaledOrthogonal),
     "delta_orthogonal": Preset(DeltaOrthogonal),
     "convolution_orthogonal": Preset(ConvolutionOrthogonal),
     "dirac": Preset(Dirac),
@@ -227,13 +229,21 @@ ALIASES = {
     "siren": ("siren_hidden",),
 }
 
+_GATES = "it sets the gates of a bias apart: Blocks(['zeros', 'ones', 'zeros', 'zeros']) has the forget gate's at 1"
+
 # Names that users of other frameworks know and that none of the schemes serves: each with the reason.
 UNSERVED = {
     "bilinear": "it fills an upsampling kernel",
     "upsampling_deconv_filter": "it fills an upsampling kernel",
     "stft": "it is a Fourier basis",
-    "lstm_bias": "it sets the gates of a bias apart; draw the blocks with 'zeros' and 'ones'",
-    "unit_forget_bias": "it sets the gates of a bias apart; draw the blocks with 'zeros' and 'ones'",
+    "lstm_bias": _GATES,
+    "unit_forget_bias": _GATES,
+    "chrono": "it draws two gates of a bias from the same numbers",
+    "icnr": "it repeats channels",
+    "pissa": "it factorizes weights that exist",
+    "erk": "it is a rule for the sparsity of each layer; give each layer its 'sparse'",
+    "lru": "it draws two parameters of a layer together",
+    "u_mup": "it is a rule for whole models",
     "positive_unitball": "it normalizes over rows",
     "unitball": "it normalizes over rows",
     "scaled_uniform": "its bound is 1/√(number of elements); use Uniform with that bound",
