@@ -250,10 +250,11 @@ UNSERVED = {
     "trunc": "storch's trunc_ rounds toward zero; a truncated normal is 'truncated_normal'",
     "mixed": "it chooses among initializers by name; the rules of `fanin init` do that",
     "load": "it reads a file; use Constant(array)",
-    "mup": "it sets each layer's variance by the model's width; rules do that, with numbers such as "
-           "\"=0.02*sqrt(256/fan_in)\"",
-    "fixup": "it sets residual branches by the model's depth; rules do that, with numbers such as "
-             "\"=0.02/sqrt(2*layers)\"",
+    "mup": "it is a recipe for whole models: fanin.Rules.read('mup')",
+    "completep": "it is a recipe for whole models: fanin.Rules.read('completep')",
+    "fixup": "it is a recipe for whole models: fanin.Rules.read('fixup', blocks=...)",
+    "deepnorm": "it is a recipe for whole models: fanin.Rules.read('deepnorm')",
+    "lora": "it is a recipe for whole models: fanin.Rules.read('lora')",
     "lsuv": "it measures a batch in the model and scales by what it finds; `fanin.torch.signal` measures, 'orthogonal' "
             "is where it starts",
     "fused_rnn": "it fills a packed weight",
