@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -192,6 +193,12 @@ def test_recipes_say_where_they_are_from(name):
     text = Recipes(name).to_text()
     assert recipe.title[:40] in text and recipe.read in text
     assert not any("weights" in entry for entry in rules.get_config()["rule"]), "a recipe guesses nothing"
+
+
+def test_the_guide_has_all_recipes():
+    """The page on which initialization is for which network names every recipe."""
+    page = (Path(__file__).parents[2] / "docs" / "which-initialization.md").read_text("utf-8")
+    assert [name for name in recipe_names() if f"| `{name}` |" not in page] == []
 
 
 def test_names_do_not_collide():
