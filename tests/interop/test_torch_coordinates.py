@@ -86,9 +86,11 @@ def check(recipe, multipliers, widths=WIDTHS, lr=1e-2, steps=3):
 
 # -- the coordinate check ---------------------------------------------------------------------------------------------
 
-def test_mup_is_stable_over_widths():
+@pytest.mark.parametrize("recipe", [
+    fanin.Rules.from_config(MUP), fanin.Rules.read("mup", base_width=BASE, std=0.1, roles={"*.wo": "attention_out"})])
+def test_mup_is_stable_over_widths(recipe):
     """With multipliers, weights and learning rates of muP no output grows; hidden ones keep their size."""
-    found = check(fanin.Rules.from_config(MUP), multipliers=True)
+    found = check(recipe, multipliers=True)
 
     assert found.stable and found.growing == {} and found.words[0].startswith("Stable over widths 64 to 512")
     hidden = [powers for title, powers in found.powers.items() if title != "output"]
