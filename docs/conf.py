@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import fanin
+from fanin.rules import Recipes
+from fanin.rules._files import recipe_names
 
 project = "fanin"
 author = "fanin contributors"
@@ -63,6 +65,14 @@ def find_source(app, module, attribute):
     return None
 
 
+def write_recipes(app, page, source):
+    """The page of recipes ends in what the recipes' own files say."""
+    if page == "recipes":
+        source[0] += "".join(f"\n## {name}\n\n```text\n{Recipes(name).to_text(width=90)}\n```\n"
+                             for name in recipe_names())
+
+
 def setup(app):
+    app.connect("source-read", write_recipes)
     app.connect("autodoc-process-docstring", escape_markup, priority=400)  # before napoleon, which adds markup
     app.connect("viewcode-follow-imported", find_source)

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -199,6 +200,15 @@ def test_the_guide_has_all_recipes():
     """The page on which initialization is for which network names every recipe."""
     page = (Path(__file__).parents[2] / "docs" / "which-initialization.md").read_text("utf-8")
     assert [name for name in recipe_names() if f"| `{name}` |" not in page] == []
+
+
+def test_the_page_of_recipes_has_all():
+    """The page that is made when the documentation is built has a section for each recipe, with its title."""
+    conf = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "conf.py"))
+    source = ["# Recipes\n"]
+    conf["write_recipes"](None, "recipes", source)
+    assert [line[3:] for line in source[0].splitlines() if line.startswith("## ")] == recipe_names()
+    assert all(Rules.read(name).recipe.title[:40] in source[0] for name in recipe_names())
 
 
 def test_names_do_not_collide():
