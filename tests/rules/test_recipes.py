@@ -134,7 +134,7 @@ def test_variables_are_given_or_from_the_config_or_defaults():
     assert Rules.read("gpt2", std=0.4).with_config(config).assign(wo)[0].scheme.std == pytest.approx(0.4 / 4)
     assert Rules.read("gpt2", std=0.4, layers=2).with_config(config).assign(wo)[0].scheme.std == pytest.approx(0.2)
     text = read.with_config(config).assign(wo).to_text(width=200)
-    assert "std = 0.1 (config.initializer_range); layers = 8 (config.n_layer)" in text
+    assert "std = 0.1 (config.initializer_range), layers = 8 (config.n_layer)" in text
     inner = {"text_config": {"initializer_range": 0.5}}
     assert Rules.read("llama").with_config(inner).variables == {"std": 0.5}
 
@@ -229,7 +229,7 @@ def test_the_list_of_recipes_has_all():
 def test_the_table_shows_roles():
     """A table of rules by role has a column for it, and its rows as dicts always have the role."""
     table = Rules.read("llama").assign(parameters("layers.0.mlp.experts.0.w2.weight", "lm_head.weight"))
-    assert "mlp_out, experts" in table.to_text()
+    assert "mlp_out, experts" in table.to_text(width=120)
     assert [row["role"] for row in table.to_dicts()] == ["mlp_out", "head"]
     assert [row["role"] for row in Rules({"*": "zeros"}).assign(parameters("lm_head.weight")).to_dicts()] == ["head"]
     assert set(role_names()) >= {each for each in KNOWN.values() if each}

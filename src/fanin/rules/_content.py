@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ._rules import Rules
 
 # Where a line would be too long the spare columns are left out, the highest first; `to_dicts` has them all.
-COLUMNS = (Column("parameter", path=True), Column("shape", number=True), Column("dtype", spare=3),
-           Column("layer", spare=4), Column("role"), Column("rule", spare=2), Column("scheme"),
+COLUMNS = (Column("parameter", path=True), Column("shape", number=True), Column("dtype", spare=4),
+           Column("layer", spare=5), Column("role", spare=3), Column("rule", spare=2), Column("scheme"),
            Column("fan_in", number=True, spare=1), Column("fan_out", number=True, spare=1),
            Column("std", number=True), Column("note"))
 _RULE_SHOWN = 24  # characters of a pattern, unless a table is unfolded: those of built-in sets are long
@@ -45,9 +45,9 @@ def content(rows: Sequence[Row], warnings: Iterable[str], unfold: bool = False, 
 def recipe_words(rules: Rules) -> Iterator[str]:
     """A line on the recipe that rules are of: its name, and its variables with where their values are from."""
     if rules.recipe is not None:
-        told = "; ".join(f"{name} = {each.value:g} ({each.source})" for name, each in rules.declared().items()
+        told = ", ".join(f"{name} = {each.value:g} ({each.source})" for name, each in rules.declared().items()
                          if each.value is not None)
-        yield f"recipe {rules.recipe.name}, version {rules.recipe.version}{f': {told}' if told else ''}"
+        yield f"recipe {rules.recipe.name}{f': {told}' if told else ''}"
 
 
 def totals(parameters: Sequence[Parameter]) -> str:
