@@ -118,7 +118,7 @@ def test_the_order_in_which_a_word_is_looked_up(tmp_path, monkeypatch):
     assert chosen("he_normal", LINEAR) == [HE]
     for file in ("he_normal.toml", "torch.toml", "mine", tmp_path / "he_normal"):
         assert Rules.of(file) == Rules([("*", "eye")])
-    with pytest.raises(FaninError, match=r"must be a rule set or recipe \(.*gpt2.*\), a preset, or a file \(got "
+    with pytest.raises(FaninError, match=r"must be a rule set \(.*\), a recipe \(.*\), a preset, or a file \(got "
                                          r"'he_norml'\): did you mean 'he_normal'"):
         Rules.of("he_norml")
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # Where a line would be too long the spare columns are left out, the highest first; `to_dicts` has them all.
 COLUMNS = (Column("parameter", path=True), Column("shape", number=True), Column("dtype", spare=4),
-           Column("layer", spare=5), Column("role", spare=3), Column("rule", spare=2), Column("scheme"),
-           Column("fan_in", number=True, spare=1), Column("fan_out", number=True, spare=1),
+           Column("layer", spare=5), Column("role", spare=1), Column("rule", spare=3), Column("scheme"),
+           Column("fan_in", number=True, spare=2), Column("fan_out", number=True, spare=2),
            Column("std", number=True), Column("note"))
 _RULE_SHOWN = 24  # characters of a pattern, unless a table is unfolded: those of built-in sets are long
 _LEFT_SHOWN = 6  # names of what is left alone, unless a table is unfolded

@@ -53,7 +53,8 @@ def read_table(source: str | os.PathLike[str]) -> dict[str, Any]:
     if source in sets:
         return _read_set(sets[source])
     if not (os.path.exists(source) or os.path.splitext(source)[1] or os.path.dirname(source)):
-        raise FaninValueError(f"`rules` must be a rule set or recipe ({', '.join(sorted(sets))}), a preset, or a file "
+        own = ", ".join(name for name, place in sorted(sets.items()) if place.startswith("sets/"))
+        raise FaninValueError(f"`rules` must be a rule set ({own}), a recipe (fanin recipes), a preset, or a file "
                               f"(got {source!r}): {did_you_mean(source, [*sets, *Registry.names()])}")
     with open(source, "rb") as file:
         text = _decode(file.read())
