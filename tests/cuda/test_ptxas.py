@@ -85,9 +85,12 @@ def test_ptxas_would_fuse_what_was_left_to_it(machine_code, architecture, tmp_pa
 
 @EACH_ARCHITECTURE
 def test_no_double_precision_in_single(machine_code, architecture):
-    """No float64 arithmetic or conversion in the machine code of a kernel for 4-byte or narrower numbers."""
+    """No float64 arithmetic or conversion in the machine code of a kernel for 4-byte or narrower numbers but in tables,
+    whose angles need it."""
+    plans = {case: windows[0].plan for case, windows in CASES.items()}
     narrow = {f"{case}_{kernel}".replace("-", "_") for case, kernel in product(CASES, ("run", "strided"))
-              if CASES[case][0].plan.storage.itemsize < 8}
+              if plans[case].storage.itemsize < 8 and plans[case].sampler.takes != "place"}
+    assert narrow
     for name in narrow:
         opcodes = machine_code[architecture, True][name].instructions
         assert not {"DADD", "DMUL", "DFMA", "DSETP", "DMNMX", "F2F"} & opcodes.keys(), name
