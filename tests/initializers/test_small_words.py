@@ -14,8 +14,8 @@ he = Registry.get("he_normal")
 @pytest.mark.parametrize(("call", "words"), [
     (lambda: he(512, 256), "`dtype` must be a dtype (got 256, an int): give the shape as a tuple, such as (512, 256)"),
     (lambda: Registry.get("he"), "did you mean 'he_normal' or 'he_uniform'?"),
-    (lambda: Registry.get("mup"), "rules do that"),
-    (lambda: Registry.get("fixup"), "rules do that"),
+    (lambda: Registry.get("mup"), "it is a recipe for whole models"),
+    (lambda: Registry.get("fixup"), "it is a recipe for whole models"),
     (lambda: Registry.get("lsuv"), "`fanin.torch.signal` measures"),
     (lambda: he((2, 2), device="mps"), "draw on the CPU and copy, torch.from_numpy(array).to('mps')"),
     (lambda: he((2, 2), device="xpu:1"), "draw on the CPU and copy, torch.from_numpy(array).to('xpu')"),
