@@ -91,6 +91,23 @@ def test_a_layer_tells_what_a_name_does_not():
     assert role("a.wo.bias", given={"*.wo": "attention_out"}).name == "bias"
 
 
+def test_a_mask_is_no_bias():
+    """GPT-2's causal mask, attn.bias, has four axes: a recipe does not zero it, but asks what it is."""
+    assert role("h.0.attn.bias", (1, 1, 8, 8)).name == ""
+    assert role("h.0.attn.c_attn.bias", (24,)).name == role("mlp.experts.down_proj_bias", (4, 8)).name == "bias"
+    with pytest.raises(FaninValueError, match="nobody knows that of h.0.attn.bias"):
+        Rules.read("gpt2").assign(parameters("h.0.attn.bias", shape=(1, 1, 8, 8)))
+
+
+def test_buffers_of_checkpoints_have_their_values():
+    """Recipes whose models have buffers in checkpoints give these, too: position ids, running statistics."""
+    [ids, types] = Rules.read("bert").assign([Parameter(f"embeddings.{name}", (1, 8), np.dtype("int64"))
+                                              for name in ("position_ids", "token_type_ids")])
+    assert ids.scheme.value.tolist() == list(range(8)) and types.scheme.value == 0
+    rows = Rules.read("resnet").assign(parameters("bn1.running_mean", "bn1.running_var", shape=(8,)))
+    assert [row.scheme.value for row in rows] == [0.0, 1.0]
+
+
 def test_experts_are_a_property_beside_the_role():
     """The same matrix of an expert and of an MLP has one role; `experts` in a rule tells them apart."""
     names = ["layers.0.mlp.experts.3.down_proj.weight", "layers.1.mlp.down_proj.weight",

@@ -15,6 +15,7 @@ from ._parameter import NO_LAYER, Parameter
 _KEYS = ("weight", "kernel", "scale", "gamma", "embedding", "embeddings")  # of plain layers, which say nothing
 _SCALES = ("weight", "scale", "gamma")
 _NORM_TYPE = re.compile(r"\w*Norm(?:alization|(?!al))\w*")  # a type's name; NormalNoise is none
+_BIAS = "bias"
 _EXPERTS = "experts"  # of the table: no role, but a property beside one
 NORMS = ("norm", "last_norm_of_block")
 
@@ -58,6 +59,8 @@ class Roles:
             if pattern.fullmatch(name) or pattern.fullmatch(path):
                 return role
         told = next((row.role for row in _rows(_tail(name)) if not self._has(row.without, name)), "")
+        if told == _BIAS and len(parameter.shape) > 2:  # GPT-2's causal mask is called attn.bias
+            return ""
         if is_norm_weight(parameter):
             return told if told in NORMS else NORMS[0]
         return told or _by_type((parameter.layer or NO_LAYER).types)
