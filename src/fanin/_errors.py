@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 class FaninError(Exception):
@@ -129,6 +129,16 @@ def close_matches(name: str, known: Iterable[str]) -> list[str]:
     names = list(known)
     longer = [each for each in names if len(name) > 1 and each.startswith(name)]
     return list(dict.fromkeys([*difflib.get_close_matches(name, names, n=3, cutoff=0.6), *longer]))[:3]
+
+
+def hint(name: str, known: Iterable[str], spell: Callable[[str], str] = repr) -> str:
+    """The end of a message about an unknown name: what may have been meant, if anything looks like it.
+
+    >>> hint("he_norml", ["zeros", "he_normal"])
+    ": did you mean 'he_normal'?"
+    """
+    close = close_matches(name, known)
+    return f": did you mean {' or '.join(map(spell, close))}?" if close else ""
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from .._errors import FaninError, FaninValueError, close_matches, one_line
+from .._errors import FaninError, FaninValueError, hint, one_line
 from .._json import parse_json
 from .._seeding import check_seed
 from ..rules._roles import check_role
@@ -46,12 +46,6 @@ class Parser(argparse.ArgumentParser):
 def add_command(commands: Commands, name: str, about: str, examples: Iterable[tuple[str, str]]) -> Parser:
     """Enter a command, with a line that says what it does."""
     return commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.", examples=examples)
-
-
-def hint(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name: what may have been meant, if anything looks like it."""
-    close = close_matches(name, known)
-    return f": did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def argument(parse: Callable[[str], T]) -> Callable[[str], T]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._errors import FaninValueError, did_you_mean
+from .._errors import FaninValueError, hint
 from .._report import Column, Content, Grid, View
 from ._files import recipe_names, rule_sets
 from ._recipe import FACTORS, Recipe
@@ -27,8 +27,8 @@ class Recipes(View):
 
     def __init__(self, name: str | None = None) -> None:
         if name is not None and name not in recipe_names():
-            raise FaninValueError(f"`name` must be a recipe, one of {', '.join(recipe_names())} (got {name!r}): "
-                                  + did_you_mean(name, recipe_names()))
+            raise FaninValueError(f"`name` must be a recipe, one of {', '.join(recipe_names())} (got {name!r})"
+                                  + hint(name.lower(), recipe_names()))
         self.rules = {each: Rules.read(each) for each in ([name] if name else recipe_names())}
         self._name = name
 

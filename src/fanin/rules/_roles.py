@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from .._errors import FaninTypeError, FaninValueError, close_matches, shown
+from .._errors import FaninTypeError, FaninValueError, hint, shown
 from ._files import read_own_table
 from ._parameter import NO_LAYER, Parameter
 
@@ -120,9 +120,8 @@ def checked_roles(roles: Any) -> dict[str, str]:
 def check_role(role: str) -> str:
     """The role, if there is one of this name; FaninValueError with close matches otherwise."""
     if role not in _table().meanings:
-        close = close_matches(role.lower(), role_names())
-        hint = f": did you mean {' or '.join(map(repr, close))}?" if close else ""
-        raise FaninValueError(f"`role` must be one of {', '.join(role_names())} (got {role!r}){hint}")
+        raise FaninValueError(f"`role` must be one of {', '.join(role_names())} (got {role!r})"
+                              + hint(role.lower(), role_names()))
     return role
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .._checks import choice, flag, integer
-from .._errors import FaninError, FaninValueError, close_matches, listed, shown
+from .._errors import FaninError, FaninValueError, hint, listed, shown
 from .._initializers import Initializer, Registry
 from .._initializers.codec import as_json
 from .._json import check_values
@@ -182,9 +182,8 @@ class Rules:
         declared = self.declared()
         for name in variables:
             if name not in declared:
-                close = close_matches(name, declared)
-                hint = f": did you mean {' or '.join(close)}?" if close else ""
-                raise FaninValueError(f"the variables are {', '.join(declared) or 'none'} (got {name!r}){hint}")
+                raise FaninValueError(f"the variables are {', '.join(declared) or 'none'} (got {name!r})"
+                                      + hint(name, declared, spell=str))
         given = {name: declared[name].given(name, value) for name, value in variables.items()}
         return self._replace(self._entries(), self._own, self._variables | given,
                              {**checked_roles(roles or {}), **self._roles})
