@@ -75,9 +75,7 @@ def _run(args: argparse.Namespace) -> None:
     if args.output is None and not args.dry_run:
         args.command.error("the following arguments are required: -o/--output (or --dry-run)")
     spec = read_spec(args.spec)
-    rules = Rules.of(args.rules)
-    if args.set or args.role:
-        rules = rules.given(dict(args.set), dict(args.role))
+    rules = Rules.of(args.rules).given(dict(args.set), dict(args.role))
     options = {"seed": args.seed, "dtype": args.dtype, "layout": args.layout, "max_shard_size": args.max_shard_size,
                "shard": args.shard, "partial": args.partial}
     if args.dry_run:

@@ -11,7 +11,7 @@ from .._report import Column, Content, Grid, fold
 from .._report.content import significant
 from ._parameter import Parameter
 from ._roles import Roles
-from ._table import Row
+from ._table import Row, roles_in
 
 if TYPE_CHECKING:
     from ._rules import Rules
@@ -28,8 +28,7 @@ _LEFT_SHOWN = 6  # names of what is left alone, unless a table is unfolded
 def content(rows: Sequence[Row], warnings: Iterable[str], unfold: bool = False, rules: Rules | None = None) -> Content:
     """The content of a table; with `rules` that go by roles, these are shown, and what a recipe counts with."""
     drawn = [row for row in rows if row.scheme is not None]
-    by_role = rules is not None and rules.by_role
-    roles = Roles(rules.roles, {row.parameter.name for row in rows}) if rules is not None and by_role else None
+    roles = roles_in(rows, rules) if rules is not None and rules.by_role else None
     lines = [_cells(row, unfold, roles) for row in drawn]
     runs = fold([row.parameter.name for row in drawn], [line[1:] for line in lines],
                 at_least=len(drawn) + 1 if unfold else 3)

@@ -15,12 +15,12 @@ class Depths:
         self._names = names
         self._stacks: dict[str, set[int]] = {}
 
-    def find(self, name: str, match: re.Match[str]) -> tuple[int, int] | None:
+    def find(self, name: str, match: re.Match[str] | None = None) -> tuple[int, int] | None:
         """(layer, layers) of a name, or None. `match` is the match of a rule: its group `layer` wins, if it has one.
 
         Otherwise the first number between dots is the layer. `layers` counts the numbers at that place.
         """
-        if "layer" in match.re.groupindex:
+        if match is not None and "layer" in match.re.groupindex:
             number, (start, _) = match["layer"], match.span("layer")
             if number is None or not number.isdecimal():
                 return None

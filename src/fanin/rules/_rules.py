@@ -24,7 +24,7 @@ from ._recipe import Recipe, read_recipe
 from ._roles import Roles, checked_roles
 from ._rule import Model, Rule
 from ._table import Table
-from ._variables import Variable, read_variables
+from ._variables import GIVEN, Variable, read_variables
 from ._word import entries as entries_of
 
 VERSION = 1
@@ -185,8 +185,7 @@ class Rules:
                 raise FaninValueError(f"the variables are {', '.join(declared) or 'none'} (got {name!r})"
                                       + hint(name, declared, spell=str))
         given = {name: declared[name].given(name, value) for name, value in variables.items()}
-        return self._replace(self._entries(), self._own, self._variables | given,
-                             {**checked_roles(roles or {}), **self._roles})
+        return self._with(self._variables | given, {**checked_roles(roles or {}), **self._roles})
 
     def declared(self) -> dict[str, Variable]:
         """The variables that may be given, by name: each a `Variable`, with its value and where that is from.
@@ -199,10 +198,12 @@ class Rules:
         counted = any("layers" in rule.names for rule in self._rules) and "layers" not in self._variables
         return self._variables | ({"layers": Variable()} if counted else {})
 
-    def _replace(self, entries: list[Any], own: int, variables: Mapping[str, Variable], roles: Mapping[str, str]
-                 ) -> Rules:
-        rules = Rules(entries, variables, self._strict, roles)
-        rules._own, rules._word, rules._recipe = own, self._word, self._recipe
+    def _with(self, variables: dict[str, Variable], roles: dict[str, str]) -> Rules:
+        """The same entries, which are not read again, with other variables and roles."""
+        if (variables, roles) == (self._variables, self._roles):
+            return self
+        rules = Rules.__new__(Rules)
+        vars(rules).update(vars(self), _variables=variables, _roles=roles)
         return rules
 
     def with_config(self, config: Mapping[str, Any]) -> Rules:
@@ -214,7 +215,12 @@ class Rules:
         {'std': 0.006}
         """
         told = {name: variable.told_by(config) for name, variable in self._variables.items()}
-        return self if told == self._variables else self._replace(self._entries(), self._own, told, self._roles)
+        return self._with(told, self._roles)
+
+    @property
+    def asks_config(self) -> bool:
+        """Whether a model's config could tell any variable that nobody gave."""
+        return any(each.config and each.source != GIVEN for each in self._variables.values())
 
     def override(self, entries: Iterable[Any] | Mapping[str, Any]) -> Rules:
         """These entries, tried before the rules: exceptions to a built-in set or a file.
@@ -224,7 +230,9 @@ class Rules:
         1
         """
         exceptions = tables_of(entries)
-        return self._replace([*exceptions, *self._entries()], len(exceptions) + self._own, self._variables, self._roles)
+        rules = Rules([*exceptions, *self._entries()], self._variables, self._strict, self._roles)
+        rules._word, rules._recipe = self._word, self._recipe
+        return rules._with_own(len(exceptions) + self._own)
 
     def _with_own(self, own: int) -> Rules:
         """These rules, of which only the first `own` are the user's: the others may decide nothing without a word."""

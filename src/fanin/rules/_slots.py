@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -97,14 +97,15 @@ def asked(slots: Iterable[Slot]) -> list[Parameter]:
 
 
 def assign_slots(rules: Rules, slots: list[Slot], layout: str = "torch", partial: bool = False,
-                 source: int | Stream | None = None, config: Mapping[str, Any] | None = None) -> Table:
+                 source: int | Stream | None = None, config: Callable[[], Mapping[str, Any]] | None = None) -> Table:
     """A row for each slot, to be drawn with `source`. Rules see tied names as siblings, and none has to match them.
 
-    `config` is the model's own, which tells the variables of recipes.
+    `config` gives the model's own, which tells the variables of recipes; it is called only for rules that have such.
     """
     siblings = [slot.parameter for slot in slots if slot.tied and not slot.left]
     others = {slot.parameter.name: slot.note for slot in slots if slot.note}
-    rules = rules.with_config(config or {})
+    if config is not None and rules.asks_config:
+        rules = rules.with_config(config())
     table = rules._assign(asked(slots), layout, partial, siblings, others)
     assigned = iter(table)
     rows = [Row(slot.parameter, note=slot.note) if slot.note else next(assigned) for slot in slots]

@@ -52,6 +52,11 @@ class Row(NamedTuple):
         return known
 
 
+def roles_in(rows: Iterable[Row], rules: Rules | None) -> Roles:
+    """What the parameters of rows are, by what the user told the rules and by the table of names."""
+    return Roles({} if rules is None else rules.roles, {row.parameter.name for row in rows})
+
+
 class Table(View, Sequence[Row]):
     """Rows, one for each parameter; printed with totals, and with what is left alone and the warnings below.
 
@@ -115,8 +120,7 @@ class Table(View, Sequence[Row]):
 
     def roles(self) -> Roles:
         """What each parameter is in its model: `roles().of(row.parameter)`."""
-        given = {} if self.rules is None else self.rules.roles
-        return Roles(given, {row.parameter.name for row in self.rows})
+        return roles_in(self.rows, self.rules)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -126,8 +125,7 @@ def _registered(place: Place) -> Iterable[Any]:
 def _factors(entries: Iterable[OptimizerRule], rules: Rules, names: set[str]) -> dict[OptimizerRule, dict[str, float]]:
     """{entry: its factors}, with the layers of the longest stack where nothing else tells them."""
     depths = Depths(names)
-    found = [depths.find(name, match) for name in names if (match := re.match("", name))]
-    layers = max((each[1] for each in found if each), default=None)
+    layers = max((each[1] for each in map(depths.find, names) if each), default=None)
     variables = ({} if layers is None else {"layers": float(layers)}) | rules.variables
     return {entry: entry.factors(variables) for entry in (*entries, _NONE)}
 

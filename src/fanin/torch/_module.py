@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +121,7 @@ def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     _sharded.prepare(module, seed)
     slots = find_slots(module, buffers, prefix)
     table = assign_slots(rules, slots, partial=flag("partial", partial) or bool(prefix), source=source,
-                         config=config_of(module))
+                         config=functools.partial(config_of, module))
     refill = _meta.chosen(refill_buffers, slots)
     table = table.with_warnings(*_meta.warnings(slots, refill))
     drawn = [(slot.place, row) for slot, row in zip(slots, table, strict=True) if row.scheme is not None]

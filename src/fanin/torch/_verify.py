@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ def verify_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     _sharded.prepare(module, seed)
     slots = find_slots(module, buffers, prefix)
     table = assign_slots(rules, slots, partial=True, source=source,  # `init_module` has told of idle rules
-                         config=config_of(module))
+                         config=functools.partial(config_of, module))
     drawn = [(slot.place, row) for slot, row in zip(slots, table, strict=True) if row.scheme is not None]
     empty = [place.name for place, _ in drawn if place.tensor.is_meta]
     if empty:
