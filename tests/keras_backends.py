@@ -28,6 +28,11 @@ def run(backend, *arguments):
     return done.stdout
 
 
+def checks(namespace):
+    """{name: function} of a test file's `check_...` functions."""
+    return {name.removeprefix("check_"): check for name, check in namespace.items() if name.startswith("check_")}
+
+
 def outcomes(file, folder):
     """Backend -> check -> the traceback, or None where the check of a test file passed."""
     return {backend: json.loads(run(backend, file, folder)) for backend in BACKENDS}

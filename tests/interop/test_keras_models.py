@@ -518,32 +518,22 @@ def check_memory_stays_where_it_is():
         assert np.array_equal(values(dense)["kernel"], Normal()((4, 8), seed=0, name="kernel"))
 
 
-CHECKS = {name.removeprefix("check_"): check for name, check in list(globals().items()) if name.startswith("check_")}
+CHECKS = keras_backends.checks(globals())
 
 
 # -- tests: this file as a script on each backend ----------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("keras")
-
-
-@pytest.fixture(scope="module")
-def outcomes(folder):
-    return keras_backends.outcomes(__file__, folder)
-
-
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("check", CHECKS)
-def test_with_keras(outcomes, backend, check):
+def test_with_keras(keras_outcomes, backend, check):
     """What the check's docstring says holds on the backend."""
-    assert outcomes[backend][check] is None, outcomes[backend][check]
+    assert keras_outcomes[backend][check] is None, keras_outcomes[backend][check]
 
 
-def test_values_and_tables_are_the_same_on_all_backends(outcomes, folder):
+def test_values_and_tables_are_the_same_on_all_backends(keras_outcomes, keras_folder):
     """Names, rules and bits of both models are equal on numpy, JAX and torch."""
-    numpy, *others = (json.loads((folder / f"{backend}.json").read_text()) for backend in BACKENDS)
+    numpy, *others = (json.loads((keras_folder / f"{backend}.json").read_text()) for backend in BACKENDS)
 
     assert len(numpy[0]) > 70
     assert all(other == numpy for other in others)

@@ -224,35 +224,25 @@ def check_arguments_are_refused():
             raise AssertionError(message)
 
 
-CHECKS = {name.removeprefix("check_"): check for name, check in list(globals().items()) if name.startswith("check_")}
+CHECKS = keras_backends.checks(globals())
 
 
 # -- tests: this file as a script on each backend ----------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("keras")
-
-
-@pytest.fixture(scope="module")
-def outcomes(folder):
-    return keras_backends.outcomes(__file__, folder)
-
-
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("check", CHECKS)
-def test_with_keras(outcomes, backend, check):
+def test_with_keras(keras_outcomes, backend, check):
     """What the check's docstring says holds on the backend."""
-    assert outcomes[backend][check] is None, outcomes[backend][check]
+    assert keras_outcomes[backend][check] is None, keras_outcomes[backend][check]
 
 
-def test_figures_are_the_same_on_all_backends(outcomes, folder):
+def test_figures_are_the_same_on_all_backends(keras_outcomes, keras_folder):
     """One model, one seed: the rows of torch, JAX and numpy agree, and so do the verdicts of torch and JAX.
 
     A recurrent layer's cell has a row for each step on torch, and one with their means on JAX.
     """
-    found = {backend: json.loads((folder / f"{backend}.json").read_text()) for backend in BACKENDS}
+    found = {backend: json.loads((keras_folder / f"{backend}.json").read_text()) for backend in BACKENDS}
     rows = {backend: {(row["layer"], row["call"]): row for row in each[0] if not row["layer"].endswith(".cell")}
             for backend, each in found.items()}
 
