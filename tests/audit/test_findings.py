@@ -153,6 +153,16 @@ def test_what_config_json_says_is_compared(tmp_path):
     assert texts(fanin.audit(tmp_path), "lint") == []
 
 
+def test_a_recipe_counts_with_the_std_of_config_json(tmp_path):
+    """What a recipe asks is what it would draw for the model: with the config's numbers, where a folder has one."""
+    save_file({"model.layers.0.self_attn.q_proj.weight": normal((128, 128), std=0.1)}, tmp_path / "model.safetensors")
+    (other,) = rules_findings(tmp_path, "llama")
+    assert "the rules ask" in other
+
+    (tmp_path / "config.json").write_text(json.dumps({"initializer_range": 0.1}))
+    assert rules_findings(tmp_path, "llama") == []
+
+
 @pytest.mark.parametrize(("preset", "layout", "words"), [
     ("he_normal", "torch", "√(2/128) = he_normal"), ("he_normal", "jax", "√(2/512) = he_normal"),
     ("kaiming_normal", "torch", "√(2/128) = kaiming_normal"), ("he_uniform", "torch", "±√(6/128) = he_uniform"),

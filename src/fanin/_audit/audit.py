@@ -56,7 +56,7 @@ def audit(source: str | os.PathLike[str] | Mapping[str, Any],
     opened = open_source(source)
     choice("layout", layout, tuple(LAYOUTS))
     parameters = [tensor.parameter for tensor in opened.tensors]
-    table = None if rules is None else Rules.of(rules).assign(parameters, layout)
+    table = None if rules is None else Rules.of(rules).with_config(opened.config).assign(parameters, layout)
     describer = Describer(parameters, layout)
     entries, done, total = [], 0, sum(map(nbytes, parameters))
     for tensor in opened.tensors:
