@@ -91,9 +91,7 @@ class ScaledOrthogonal(Initializer):
     def __init__(self, gain: Gain = 1.0, at_least: float = 0.0, layout: str = "oi*") -> None:
         self.gain: float = as_gain("gain", gain)
         self.at_least: float = nonnegative("at_least", at_least)
-        self.layout: str = check_layout(layout)
-        if "b" in self.layout or "o" not in self.layout or "i" not in self.layout:
-            raise FaninValueError(f"`layout` must have o and i and no b for ScaledOrthogonal (got {layout!r})")
+        self.layout: str = _check_layout(layout, "ScaledOrthogonal", "oi")
 
     @override
     def plan(self, spec: TensorSpec) -> Plan:
@@ -187,10 +185,11 @@ class ConvolutionOrthogonal(Initializer):
         return _draw(spec, axes, self.gain, spread=True)
 
 
-def _check_layout(layout: str, scheme: str) -> str:
+def _check_layout(layout: str, scheme: str, needed: str = "oi*") -> str:
     layout = check_layout(layout)
-    if "b" in layout or "o" not in layout or "i" not in layout or "*" not in layout:
-        raise FaninValueError(f"`layout` must have o, i and * and no b for {scheme} (got {layout!r})")
+    if "b" in layout or not set(needed) <= set(layout):
+        words = f"{', '.join(needed[:-1])} and {needed[-1]}"
+        raise FaninValueError(f"`layout` must have {words} and no b for {scheme} (got {layout!r})")
     return layout
 
 
