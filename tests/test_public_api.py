@@ -112,7 +112,7 @@ def is_scheme_name(name):
 
 
 def required(name):
-    return {"sparse": {"sparsity": 0.5}, "blocks": {"inits": ["zeros"]}}.get(name, {})
+    return {"sparse": {"sparsity": 0.5}, "blocks": {"inits": ["zeros"]}, "chrono": {"t_max": 9}}.get(name, {})
 
 
 def test_every_registered_scheme_is_exported():

@@ -34,8 +34,10 @@ from ._errors import FaninRuntimeError as FaninRuntimeError
 from ._errors import FaninTypeError as FaninTypeError
 from ._errors import FaninValueError as FaninValueError
 from ._errors import FaninWarning as FaninWarning
+from ._initializers import ICNR as ICNR
 from ._initializers import S4D as S4D
 from ._initializers import Blocks as Blocks
+from ._initializers import Chrono as Chrono
 from ._initializers import Constant as Constant
 from ._initializers import ConvolutionOrthogonal as ConvolutionOrthogonal
 from ._initializers import DeltaOrthogonal as DeltaOrthogonal
@@ -71,9 +73,11 @@ from ._seeding import seed as seed
 from ._version import __version__ as __version__
 
 __all__ = [
+    "ICNR",
     "S4D",
     "STREAM_VERSION",
     "Blocks",
+    "Chrono",
     "Constant",
     "ConvolutionOrthogonal",
     "DeltaOrthogonal",

@@ -30,6 +30,7 @@ PAPERS = {
     "convolution_orthogonal": "Xiao et al. 2018, arXiv 1806.05393",
     "dirac": "Zagoruyko, Komodakis 2017, arXiv 1706.00388",
     "scaled_orthogonal": "Yang et al. 2023, arXiv 2310.17813",
+    "icnr": "Aitken et al. 2017, arXiv 1707.02937", "chrono": "Tallec, Ollivier 2018, arXiv 1804.11188",
     "siren": "Sitzmann et al. 2020, arXiv 2006.09661",
     "sparse": "Martens, ICML 2010", "uniform_unit_scaling": "Sussillo, Abbott 2014, arXiv 1412.6558",
     "mamba2": "Dao, Gu 2024, arXiv 2405.21060", "mamba": "Gu, Dao 2023, arXiv 2312.00752",
@@ -44,6 +45,7 @@ _FANS = {"fan_in": ("fan_in", 1), "fan_out": ("fan_out", 1), "fan_avg": ("(fan_i
 _NEED = {"sparse": "in each column a share `sparsity` of the rows 0, the others N(0, 0.01²)",
          "constant": "all `value`", "array": "the given array, `value`",
          "variance_scaling": "variance `scale` by a fan, as `mode` and `distribution` say",
+         "chrono": "an LSTM's bias: forget gate log U(1, `t_max` - 1), input gate minus that, others 0",
          "blocks": "each block of an axis by a scheme of its own, `inits`"}
 
 
@@ -170,6 +172,8 @@ _FORMULAS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "Dirac": lambda own: "the identity at the kernel's centre, 0 elsewhere",
     "Sparse": lambda own: f"in each column {own['sparsity']:g} of the rows 0, the others N(0, {_square(own['std'])})",
     "Siren": lambda own: f"U(±√(6/fan_in)/{own['omega']:g})",
+    "ICNR": lambda own: f"{formula(own['init'])}, each channel {own['upscale'] ** 2} times in a row",
+    "Chrono": lambda own: f"forget gate log U(1, {own['t_max'] - 1:g}), input gate minus that, others 0",
     "SirenFirst": lambda own: "U(±1/fan_in)",
     "S4D": lambda own: f"the {_PARTS[own['part']]} of S4D-{own['variant'].capitalize()}'s diagonal A, along one axis",
     "Sinusoidal": lambda own: f"sines and cosines of position/t, t from 1 to {own['max_timescale']:g}"

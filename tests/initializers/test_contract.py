@@ -11,8 +11,10 @@ import pytest
 
 import fanin
 from fanin import (
+    ICNR,
     S4D,
     Blocks,
+    Chrono,
     Constant,
     ConvolutionOrthogonal,
     DeltaOrthogonal,
@@ -46,6 +48,7 @@ NAMES = Registry.names() + [f"{profile}:{name}" for profile in Registry.profiles
 NEEDS = {
     "array": {"value": [1.0, 2.0, 3.0]},
     "sparse": {"sparsity": 0.25},
+    "chrono": {"t_max": 100},
     "blocks": {"inits": ["zeros", "normal"], "sizes": [0, 1]},  # shares of an axis of any length
     **{f"{profile}:constant": {"value": 0.5} for profile in ("torch", "torch03", "flint", "storch", "jax", "flax")},
     **{f"{profile}:sparse": {"sparsity": 0.25} for profile in ("torch", "torch03", "storch")},
@@ -56,10 +59,10 @@ RANKS = {Constant: (0, 9), Uniform: (0, 9), Normal: (0, 9), TruncatedNormal: (0,
          Orthogonal: (2, 9), DeltaOrthogonal: (3, 9), ConvolutionOrthogonal: (3, 9), Dirac: (3, 9), Sparse: (1, 9),
          Eye: (2, 2), Blocks: (1, 9), LogUniform: (0, 9), LogOfUniform: (0, 9), MambaALog: (1, 9), MambaDtBias: (0, 9),
          HippoLegsA: (2, 9), HippoLegsB: (1, 9), S4D: (1, 9), Sinusoidal: (2, 9),
-         Siren: (2, 9), SirenFirst: (2, 9), ScaledOrthogonal: (2, 9)}
+         Siren: (2, 9), SirenFirst: (2, 9), ScaledOrthogonal: (2, 9), ICNR: (2, 9), Chrono: (1, 1)}
 ANY_DTYPE = (Constant, Eye, Dirac)
 TABLES = (MambaALog, HippoLegsA, HippoLegsB, S4D, Sinusoidal)  # without randomness
-REAL = (LogUniform, LogOfUniform, MambaDtBias, HippoLegsA, HippoLegsB, S4D, Sinusoidal)
+REAL = (LogUniform, LogOfUniform, MambaDtBias, HippoLegsA, HippoLegsB, S4D, Sinusoidal, Chrono)
 FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
 
 each_name = pytest.mark.parametrize("name", NAMES)
@@ -74,8 +77,10 @@ def ranks(scheme):
 
 
 def shape_of(scheme, *dims):
-    """As many of `dims` as the scheme allows; square where it must be, or with no more columns than rows."""
+    """As many of `dims` as the scheme allows; square, no more columns than rows, or four times as many if need be."""
     dims = dims[:ranks(scheme)[1]]
+    if isinstance(scheme, (ICNR, Chrono)):
+        return (4 * dims[0], *dims[1:])
     if isinstance(scheme, ConvolutionOrthogonal):
         return (dims[0], min(dims[:2]), *dims[2:])
     return (*dims[:-1], dims[-2]) if isinstance(scheme, HippoLegsA) else dims
@@ -128,11 +133,12 @@ def test_ranks(name):
     """Ints, lists, numpy's ints are shapes; a rank that the definition allows works, any other is a one-line error."""
     scheme = get(name)
 
-    for shape in [(), 5, (5,), [2, 3], (np.int64(2), 3, 2), np.array([2, 3, 2, 1])]:
+    for shape in [(), 5, (5,), [2, 3], (8,), (8, 3), (np.int64(2), 3, 2), np.array([2, 3, 2, 1])]:
         dims = (shape,) if isinstance(shape, int) else tuple(int(dim) for dim in shape)
         low, high = ranks(scheme)
         fits = dims[-1:] == {"array": (3,), "hippo_legs_a": dims[-2:-1]}.get(name, dims[-1:])
         fits &= name != "convolution_orthogonal" or dims[1:2] <= dims[:1]
+        fits &= name not in ("icnr", "chrono") or dims[:1] != () and dims[0] % 4 == 0
         if low <= len(dims) <= high and fits:
             w = scheme(shape, seed=0)
             assert type(w) is np.ndarray and w.shape == dims
@@ -187,7 +193,7 @@ def test_shards_make_up_the_whole(name):
     """Blocks drawn one by one and put together are the tensor drawn whole."""
     scheme = get(name)
     shape = shape_of(scheme, 7, 5, 3)
-    pieces = [slice(0, 1), slice(1, 4), slice(4, 7)]
+    pieces = [slice(0, 1), slice(1, 4), slice(4, None)]
 
     parts = [scheme.shard(shape, piece, seed=3, name="w") for piece in pieces]
 
@@ -381,7 +387,7 @@ def test_a_refused_call_takes_no_stream_id_and_writes_nothing(name):
         lambda: scheme(shape, seed=stream, out=locked),
         lambda: scheme(shape, seed=stream, out=out.tolist()),
         lambda: scheme(shape, seed=-1, out=out),
-        lambda: scheme.shard(shape, 6, seed=stream, out=out[0]),
+        lambda: scheme.shard(shape, shape[0], seed=stream, out=out[0]),
         lambda: scheme.shard(shape, 1.0, seed=stream, out=out[0]),
         lambda: scheme.shard(shape, 1, seed=stream, out=out),
     ]

@@ -20,7 +20,7 @@ import fanin
 from fanin import Constant, FaninError, Initializer, Normal, Registry, Uniform
 
 NAMES = Registry.names()
-NEEDS = {"array": {"value": [1.0, 2.0, 3.0]}, "sparse": {"sparsity": 0.25},
+NEEDS = {"array": {"value": [1.0, 2.0, 3.0]}, "sparse": {"sparsity": 0.25}, "chrono": {"t_max": 100},
          "blocks": {"inits": ["zeros", "normal"], "sizes": [1, -1]}}
 
 
@@ -186,7 +186,7 @@ def odd(registry):
 @pytest.mark.parametrize("scheme", SCHEMES + ODD, ids=repr)
 def test_a_copy_is_the_same_value(scheme, way, odd):
     """Whatever way a scheme takes, what arrives is equal, has the same hash, type, config, repr of JSON and plan."""
-    shape = (3, 3) if type(scheme).__name__ == "Eye" else (3, 3, 3)
+    shape = {"Eye": (3, 3), "ICNR": (4, 3, 3), "Chrono": (4,)}.get(type(scheme).__name__, (3, 3, 3))
     plan = scheme.describe(shape)
 
     again = WAYS[way](scheme)

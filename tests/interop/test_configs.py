@@ -24,6 +24,7 @@ EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 PARAMETERS = {
     "Blocks": {"inits": ["zeros", {"name": "normal", "std": 0.5}, {"scheme": "eye", "gain": 2.0}], "axis": -1,
                "sizes": [1, 2, -1]},
+    "Chrono": {"t_max": 100.0},
     "Constant": {"value": [[1, 2], [3, 4]]},
     "ConvolutionOrthogonal": {"gain": 2.0, "layout": "*io"},
     "DeltaOrthogonal": {"gain": 2.0, "layout": "*io"},
@@ -31,6 +32,7 @@ PARAMETERS = {
     "Eye": {"gain": 3.0},
     "HippoLegsA": {},
     "HippoLegsB": {"axis": 0},
+    "ICNR": {"upscale": 3, "init": {"scheme": "normal", "std": 0.5}, "layout": "*io"},
     "LogOfUniform": {"low": 2.0, "high": 8.0},
     "LogUniform": {"low": 0.01, "high": 0.5},
     "MambaALog": {"axis": 0},
@@ -243,8 +245,11 @@ def test_pydantic_describes_fields_in_json_schema(name, mode):
     if mode == "validation":
         parameters = {key: value for key, value in PARAMETERS[name].items() if key in config["required"]}
         defaults = type(scheme)(**parameters).get_config()
-        assert all(keywords == {"default": defaults[key]} for key, keywords in config["properties"].items()
-                   if key not in ("scheme", "version", *config["required"]))
+        optional = {key: keywords for key, keywords in config["properties"].items()
+                    if key not in ("scheme", "version", *config["required"])}
+        assert all(set(keywords) == {"default"} for keywords in optional.values())
+        stated = {key: keywords["default"] for key, keywords in optional.items()}
+        assert type(scheme).from_config(parameters | stated).get_config() == defaults
 
 
 def test_pydantic_describes_models_in_json_schema():

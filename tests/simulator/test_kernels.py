@@ -14,6 +14,7 @@ from numba import cuda
 import fanin
 from devices import on_host
 from fanin import (
+    ICNR,
     Blocks,
     Constant,
     ConvolutionOrthogonal,
@@ -210,6 +211,8 @@ BLOCKS = {  # (scheme, dtype), for the shape (5, 7)
     "half": (Blocks([Constant(np.arange(5.0)[:, None]), TruncatedNormal()], 1, [3, -1]), "bfloat16"),
     "complex": (Blocks([Normal(), Blocks([Constant(1j), Uniform()], 1, [4, 3])], 0, [1, 4]), "complex64"),
     "wide": (Blocks([Uniform(), Normal()], 1, [-1, 4]), "complex128"),
+    "twins": (Blocks([ICNR(2, "normal", "io"), "ones"], 1, [4, -1]), "float32"),
+    "twins of rows": (Blocks([ICNR(2, Blocks(["normal", "uniform"], 1, [3, 4])), "ones"], 0, [4, 1]), "float64"),
     "whole numbers": (Blocks([Constant(3), Eye(), Constant([[1], [2], [3], [4], [5]])], 1, [1, 3, 3]), "int8"),
 }
 of_blocks = pytest.mark.parametrize("kind", BLOCKS)

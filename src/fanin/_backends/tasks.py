@@ -43,9 +43,12 @@ class DeviceView(NamedTuple):
                                      for dim, stride, step in zip(self.shape, self.strides, wanted, strict=True))
 
     def part(self, places: Sequence[Any]) -> DeviceView:
-        """The elements at those slices, one for each axis, of step 1."""
-        start = sum(place.start * stride for place, stride in zip(places, self.strides, strict=True))
-        return self._replace(address=self.address + start, shape=tuple(place.stop - place.start for place in places))
+        """The elements at those slices, one for each axis: within it, of a positive step, or None for 1."""
+        ranges = [range(place.start, place.stop, place.step or 1) for place in places]
+        axes = list(zip(ranges, self.strides, strict=True))
+        return self._replace(address=self.address + sum(places.start * stride for places, stride in axes),
+                             shape=tuple(map(len, ranges)),
+                             strides=tuple(places.step * stride for places, stride in axes))
 
     def split(self, dims: tuple[int, ...]) -> DeviceView:
         """This 1-D view as one of those dims, in C order."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from .._backends import get_backend
 from .._plans import indexing
-from .._plans.plan import ArrayPlan, BlocksPlan, MatrixPlan, SamplerPlan
+from .._plans.plan import ArrayPlan, BlocksPlan, MatrixPlan, SamplerPlan, TwinsPlan
 from .._seeding import Key
 from .convolution import write_convolution, write_device_convolution
 from .haar_device import algebra_of
@@ -41,6 +41,8 @@ def materialize(plan: Plan, key: Key, device: str, out: Any, axes: Axes) -> None
                 get_backend(device).copy(values.astype(plan.dtype), out)
     elif isinstance(plan, BlocksPlan):
         _materialize_blocks(plan, key, device, out, axes)
+    elif isinstance(plan, TwinsPlan):
+        _materialize_twins(plan, key, device, out, axes)
     else:
         get_backend(device).fill(plan, key, out, indexing.block(axes, plan.shape))
 
@@ -86,6 +88,27 @@ def _materialize_blocks(plan: BlocksPlan, key: Key, device: str, out: Any, axes:
         get_backend(device).synchronize(out)
 
 
+def _materialize_twins(plan: TwinsPlan, key: Key, device: str, out: Any, axes: Axes) -> None:
+    compile_samplers(plan, device, out)
+    for number, places, own in _of_twins(plan, tuple(axes)):
+        materialize(plan.plans[number], key, device, _part(out, places), own)
+    if getattr(out, "wait", False):
+        get_backend(device).synchronize(out)
+
+
+def _of_twins(plan: TwinsPlan, axes: tuple[Axis, ...]) -> Iterator[tuple[int, tuple[slice, ...], tuple[Axis, ...]]]:
+    """What `axes` select of each plan: its number, the slices of the selection where that lies, the axes in it."""
+    if plan.interleaved:
+        yield from indexing.interleaved(axes, plan.axis, len(plan.plans))
+        return
+    for number, each in enumerate(plan.plans):
+        origin = tuple(number * each.shape[d] if d == plan.axis else 0 for d in range(len(plan.shape)))
+        inside = indexing.within(axes, origin, each.shape)
+        if inside is not None:
+            places, _, own = inside
+            yield number, places, own
+
+
 def compile_samplers(plan: Plan, device: str, out: Out) -> None:
     """Compile what a plan has of a user's code for an array like `out`, which stays as it is.
 
@@ -94,6 +117,9 @@ def compile_samplers(plan: Plan, device: str, out: Out) -> None:
     if isinstance(plan, BlocksPlan):
         for leaf in plan.leaves():
             compile_samplers(leaf.plan, device, out)
+    elif isinstance(plan, TwinsPlan):
+        for each in set(plan.plans):
+            compile_samplers(each, device, out)
     elif isinstance(plan, SamplerPlan) and plan.sampler.takes == "u":
         get_backend(device).fill(plan, Key(0, 0), _emptied(out), indexing.Block(0, (0,), (1,)))
 

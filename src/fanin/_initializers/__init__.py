@@ -3,12 +3,14 @@
 from . import schemes as _schemes
 from .base import Initializer as Initializer
 from .blocks import Blocks as Blocks
+from .chrono import Chrono as Chrono
 from .constant import Constant as Constant
 from .dirac import Dirac as Dirac
 from .eye import Eye as Eye
 from .hippo import S4D as S4D
 from .hippo import HippoLegsA as HippoLegsA
 from .hippo import HippoLegsB as HippoLegsB
+from .icnr import ICNR as ICNR
 from .logarithmic import LogOfUniform as LogOfUniform
 from .logarithmic import LogUniform as LogUniform
 from .normal import Normal as Normal
@@ -34,6 +36,7 @@ _BUILT_IN: dict[str, type[Initializer]] = {
     "mamba_a_log": MambaALog, "mamba_dt_bias": MambaDtBias, "hippo_legs_a": HippoLegsA, "hippo_legs_b": HippoLegsB,
     "convolution_orthogonal": ConvolutionOrthogonal, "s4d": S4D, "sinusoidal": Sinusoidal,
     "siren": Siren, "siren_first": SirenFirst, "scaled_orthogonal": ScaledOrthogonal,
+    "icnr": ICNR, "chrono": Chrono,
 }
 for _name, _class in _BUILT_IN.items():
     _schemes.add(_name, _class)

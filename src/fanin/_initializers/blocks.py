@@ -30,10 +30,10 @@ class Blocks(Initializer):
             -1 takes what is left. Without, they are shares: the axis must hold a whole multiple of their sum.
 
     Each block is what its scheme draws for the block's own shape, so fans are the block's. The words are those of the
-    whole tensor: where each element depends on its own words only, as in all but the orthogonal schemes and
-    Sparse, it takes those of its number in the whole. Blocks of one such scheme that has no fans are that scheme's
-    tensor, and a zero row leaves the other rows as they were. A block of one of those is a tensor of its own, with
-    the stream id BLAKE2b(stream id, number of the block), 8 bytes each, and its top bit set.
+    whole tensor: where each element depends on its own words only, as in all but the orthogonal schemes, ICNR, Chrono
+    and Sparse, it takes those of its number in the whole. Blocks of one such scheme that has no fans are that scheme's
+    tensor, and a zero row leaves the other rows as they were. A block of one of those is a tensor of its own, with the
+    stream id BLAKE2b(stream id, number of the block), 8 bytes each, and its top bit set.
 
     Raises:
         FaninTypeError, FaninValueError, FaninKeyError: a parameter that is no such list, axis or size; when drawn: an

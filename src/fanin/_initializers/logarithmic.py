@@ -15,7 +15,7 @@ from ..math import exp, fma, log
 from .base import Initializer
 
 if TYPE_CHECKING:
-    from .._plans.plan import Plan
+    from .._plans.plan import Plan, SamplerPlan
     from .._plans.spec import TensorSpec
 
 
@@ -87,7 +87,7 @@ class LogOfUniform(Initializer):
             raise FaninValueError(f"`high` must be > 0 and >= `low` (got low={self.low!r}, high={self.high!r})")
 
     @override
-    def plan(self, spec: TensorSpec) -> Plan:
+    def plan(self, spec: TensorSpec) -> SamplerPlan:
         spec.require_floating("LogOfUniform")
         top, ratio = float(log(self.high)), self.low / self.high  # fanin's own log: the same bits everywhere
         if ratio == 1:

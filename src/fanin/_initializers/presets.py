@@ -15,6 +15,7 @@ from .._checks import finite
 from .._errors import FaninTypeError
 from .._gains import as_gain
 from .base import Initializer
+from .chrono import Chrono
 from .constant import Constant
 from .dirac import Dirac
 from .eye import Eye
@@ -131,6 +132,7 @@ SPELLINGS: dict[type, dict[str, Meaning]] = {
     HippoLegsA: {}, HippoLegsB: {}, S4D: {},
     Sinusoidal: {"base": "max_timescale"},
     Siren: {"w0": "omega", "omega_0": "omega", "hidden_omega_0": "omega"}, SirenFirst: {},
+    Chrono: {"T": "t_max", "T_max": "t_max"},
 }
 
 # -- building blocks ----------------------------------------------------------------------------------------------
@@ -205,6 +207,7 @@ PRESETS = {
     "sinusoidal": Preset(Sinusoidal),
     "siren": Preset(Siren),
     "siren_first": Preset(SirenFirst),
+    "chrono": Preset(Chrono, required=("t_max",)),
     "whisper_sinusoids": Preset(Sinusoidal, {"halves": True, "endpoint": True}),
 }
 
@@ -238,8 +241,6 @@ UNSERVED = {
     "stft": "it is a Fourier basis",
     "lstm_bias": _GATES,
     "unit_forget_bias": _GATES,
-    "chrono": "it draws two gates of a bias from the same numbers",
-    "icnr": "it repeats channels",
     "pissa": "it factorizes weights that exist",
     "erk": "it is a rule for the sparsity of each layer; give each layer its 'sparse'",
     "lru": "it draws two parameters of a layer together",

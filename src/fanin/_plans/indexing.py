@@ -118,6 +118,21 @@ def within(axes: Axes, origin: Dims, shape: Dims) -> tuple[tuple[slice, ...], Ax
     return tuple(places), tuple(selected), tuple(own)
 
 
+def interleaved(axes: Axes, along: int, count: int) -> Iterator[tuple[int, tuple[slice, ...], Axes]]:
+    """What `axes` select of each of `count` tensors that share axis `along`, place by place in turn.
+
+    For each of which there is something: its number, the slices of the selection where that lies, its own axes.
+    """
+    axis = axes[along]
+    period = count // math.gcd(axis.step, count)  # places of the selection after which the same tensor comes again
+    for first in range(min(period, axis.size)):
+        own, number = divmod(axis.start + first * axis.step, count)
+        taken = Axis(own, axis.step * period // count, -(-(axis.size - first) // period), axis.dropped)
+        places = tuple(slice(first, axis.size, period) if d == along else slice(0, each.size)
+                       for d, each in enumerate(axes) if not each.dropped)
+        yield number, places, (*axes[:along], taken, *axes[along + 1:])
+
+
 def boxes(shape: Dims, start: int, count: int) -> Iterator[Axes]:
     """Elements start, …, start + count - 1 in C order over `shape` as the axes of the fewest boxes, in order."""
     stop = start + count

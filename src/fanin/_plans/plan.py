@@ -126,7 +126,7 @@ class BlocksPlan(NamedTuple):
     fan_out: float | None = None
 
     def leaves(self, origin: Dims | None = None, path: Dims = ()) -> Iterator[Leaf]:
-        """A `Leaf` for each plan in here that has no plans inside."""
+        """A `Leaf` for each plan in here that is not made of blocks itself."""
         origin = origin or (0,) * len(self.shape)
         for number, plan in enumerate(self.plans):
             if isinstance(plan, BlocksPlan):
@@ -139,14 +139,36 @@ class BlocksPlan(NamedTuple):
         return describe(self, "blocks", f"axis={self.axis}", f"plans={list(self.plans)}")
 
 
+class TwinsPlan(NamedTuple):
+    """Plans of one shape along an axis, each drawn as if it were the whole tensor: from the same words.
+
+    Plan p of n fills the places p, p + n, … of the axis where they are `interleaved`, else part p of n equal ones.
+    """
+
+    shape: Dims
+    dtype: np.dtype[Any]
+    axis: int
+    plans: tuple[Plan, ...]
+    interleaved: bool
+    mean: complex | None = None
+    std: float | None = None
+    fan_in: float | None = None
+    fan_out: float | None = None
+
+    def __repr__(self) -> str:
+        order = "interleaved" if self.interleaved else "in turn"
+        plans = self.plans if len(set(self.plans)) > 1 else self.plans[:1]
+        return describe(self, f"{len(self.plans)} twins {order}", f"axis={self.axis}", f"plans={list(plans)}")
+
+
 # What a scheme's `plan` returns.
-Plan: TypeAlias = SamplerPlan | MatrixPlan | ArrayPlan | BlocksPlan
+Plan: TypeAlias = SamplerPlan | MatrixPlan | ArrayPlan | BlocksPlan | TwinsPlan
 
 
 class Leaf(NamedTuple):
     """A plan, the index in the whole tensor of its element 0, and the numbers of the blocks that it lies in."""
 
-    plan: SamplerPlan | MatrixPlan | ArrayPlan
+    plan: SamplerPlan | MatrixPlan | ArrayPlan | TwinsPlan
     origin: Dims
     path: Dims
 
@@ -179,6 +201,6 @@ def mixture(plans: Iterable[Plan]) -> tuple[complex | None, float | None]:
 
 def is_elementwise(plan: Plan) -> bool:
     """Whether any range of the plan's elements can be made alone (`materialize_range`), in constant memory."""
-    if isinstance(plan, BlocksPlan):
+    if isinstance(plan, (BlocksPlan, TwinsPlan)):
         return all(map(is_elementwise, plan.plans))
     return not isinstance(plan, MatrixPlan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from .._dtypes import (
 from .._errors import FaninTypeError, FaninValueError
 from .._kernels.samplers import constant, constant_pair
 from .fans import Fans, compute_fans
-from .plan import BlocksPlan, MatrixPlan, Plan, SamplerPlan, mixture
+from .plan import BlocksPlan, MatrixPlan, Plan, SamplerPlan, TwinsPlan, mixture
 from .sampler_check import check_sampler
 
 if TYPE_CHECKING:
@@ -162,10 +162,12 @@ class TensorSpec:
 
     def blocks(self, axis: int, plans: Sequence[Plan]) -> BlocksPlan:
         """A plan of plans side by side along an axis, each for its block's shape; they fill this one."""
-        kept = [plan for plan in plans if 0 not in plan.shape]
-        fans = (next(iter(values)) if len(values) == 1 else None
-                for values in ({getattr(plan, fan) for plan in kept} for fan in ("fan_in", "fan_out")))
-        return BlocksPlan(self.shape, self.dtype, axis, tuple(plans), *mixture(plans), *fans)
+        return BlocksPlan(self.shape, self.dtype, axis, tuple(plans), *mixture(plans), *_common_fans(plans))
+
+    def twins(self, axis: int, plans: Sequence[Plan], interleaved: bool) -> TwinsPlan:
+        """A plan of plans that share their words, each for its part of an axis, all of one shape: see `TwinsPlan`."""
+        return TwinsPlan(self.shape, self.dtype, axis, tuple(plans), interleaved, *mixture(plans),
+                         *_common_fans(plans))
 
     def inside(self, lower: float, upper: float) -> tuple[float, float]:
         """The dtype's smallest value >= lower and largest <= upper, in the computing type; ValueError if none."""
@@ -175,6 +177,13 @@ class TensorSpec:
             raise FaninValueError(f"the bounds must hold a value of {self.dtype.name} (none lies in [{lower!r}, "
                                   f"{upper!r}]): use a wider dtype or wider bounds")
         return smallest, largest
+
+
+def _common_fans(plans: Sequence[Plan]) -> Iterator[float | None]:
+    """fan_in and fan_out of plans that are not empty, each None where they differ."""
+    kept = [plan for plan in plans if 0 not in plan.shape]
+    for values in ({plan.fan_in for plan in kept}, {plan.fan_out for plan in kept}):
+        yield next(iter(values)) if len(values) == 1 else None
 
 
 def cast(value: Any, dtype: np.dtype[Any], name: str = "value") -> Array:

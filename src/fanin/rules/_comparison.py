@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .._dtypes import computing_type
-from .._plans.plan import BlocksPlan, MatrixPlan, Plan, is_elementwise
+from .._plans.plan import BlocksPlan, MatrixPlan, Plan, TwinsPlan, is_elementwise
 from ._parameter import Parameter
 from ._table import Row, Table
 
@@ -164,7 +164,7 @@ def tolerance(plan: Plan) -> float:
 
 
 def _gains(plan: Plan) -> list[float]:
-    if isinstance(plan, BlocksPlan):
+    if isinstance(plan, (BlocksPlan, TwinsPlan)):
         return [gain for each in plan.plans for gain in _gains(each)]
     return [plan.gain] if isinstance(plan, MatrixPlan) else []
 
