@@ -438,8 +438,8 @@ def test_verify_says_what_differs(model, rules, tmp_path, answer):
     lines = out.splitlines()
     assert (status, err) == (1, "fanin: error: 1 of 2 files is not what is drawn\n")
     assert lines[0].endswith("model-00001-of-00002.safetensors: OK, 4 tensors, 39 elements, 168 bytes")
-    assert lines[1].endswith("model-00002-of-00002.safetensors: 1 of 1 tensors differ")
-    assert lines[2:] == ["  b.weight: 1 of 1,200 elements differ, the first at [299, 3]: "
+    assert lines[1].endswith("model-00002-of-00002.safetensors: 1 of 1 tensor differs")
+    assert lines[2:] == ["  b.weight: 1 of 1,200 elements differs, the first at [299, 3]: "
                          f"found {-value!s}, expected {value!s}"]
 
 
@@ -461,7 +461,7 @@ def test_verify_counts_missing_files_apart(model, rules, tmp_path, answer):
     assert (status, err) == (1, "fanin: error: 2 of 4 files are missing and 2 are not what is drawn\n")
     assert [line.partition(": ")[2] for line in out.splitlines()[:3]] == [
         "is missing, but the index lists it", "is cut off: it must have 488 bytes (it has 487)",
-        "1 of 1 tensors differ"] or out
+        "1 of 1 tensor differs"] or out
 
 
 def test_verify_with_other_rules_lists_some_tensors(minilm, tmp_path, answer):
@@ -721,7 +721,7 @@ def test_spec_prints_a_table_that_init_takes(model, tmp_path, capsys):
 
     assert json.loads(printed)["conv.weight"]["layer"] == layer
     assert (tmp_path / "table.json").read_text() == printed
-    assert capsys.readouterr().out.endswith("table.json: 1 tensors\n")
+    assert capsys.readouterr().out.endswith("table.json: 1 tensor\n")
     rules = tmp_path / "rules.toml"
     rules.write_text("[[rule]]\nmatch = '*'\ninit = 'glorot_normal'")
     for source in (path, tmp_path / "table.json"):

@@ -92,6 +92,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def agreeing(number: int, singular: str, plural: str) -> str:
+    """The form of a verb that fits a number of things.
+
+    >>> agreeing(1, "differs", "differ"), agreeing(0, "differs", "differ")
+    ('differs', 'differ')
+    """
+    return singular if number == 1 else plural
+
+
 def shown(value: object, at_most: int = 200) -> str:
     """A value's repr for a message: cut where it is long, and in words where Python makes none.
 
@@ -103,7 +112,7 @@ def shown(value: object, at_most: int = 200) -> str:
     try:
         text = repr(value)
     except (RecursionError, ValueError):  # nested too deep, or with an integer of more than 4300 digits inside
-        return f"a {type(value).__name__} that is too large to print"
+        return f"{a_type(value)} that is too large to print"
     return text if len(text) <= at_most else text[:at_most - 1] + "…"
 
 

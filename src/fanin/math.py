@@ -22,6 +22,7 @@ from typing import TypeVar as _TypeVar
 import numpy as _np
 
 from ._errors import FaninTypeError as _FaninTypeError
+from ._errors import a_type as _a_type
 from ._gains import as_gain as _as_gain
 from ._kernels import device as _device
 from ._kernels import elementary as _elementary
@@ -40,7 +41,7 @@ def _call(kernel: _Callable[..., _Any], *numbers: _Any) -> _Any:
     kinds = {type(number) for number in numbers} - {float}
     kind = kinds.pop() if kinds else _np.float64
     if kinds or kind not in (_np.float32, _np.float64):
-        given = ", ".join(f"{number!r}, a {type(number).__name__}" for number in numbers)
+        given = ", ".join(f"{number!r}, {_a_type(number)}" for number in numbers)
         raise _FaninTypeError(f"`fanin.math.{kernel.__name__}` takes float32 or float64 numbers, all of one type (got "
                               f"{given}): write 2.0, not 2")
     with _np.errstate(all="ignore"):

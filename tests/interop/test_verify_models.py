@@ -64,7 +64,7 @@ def test_one_bit_is_found(piece):
 
     assert (linear.name, linear.first, linear.differing, linear.size) == ("linear.weight", (19, 29), 1, 600)
     assert (turned.first, turned.found) == ((3, 2), 9.0)
-    assert str(narrow).startswith("narrow.bias: 1 of 3 elements differ, the first at [1]: found nan")
+    assert str(narrow).startswith("narrow.bias: 1 of 3 elements differs, the first at [1]: found nan")
 
 
 def test_nothing_is_written():

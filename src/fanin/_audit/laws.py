@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from .._errors import agreeing, counted
 from . import fit
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ def random_law(values: Moments, narrow: bool = False) -> Law:
     if values.finite < FEWEST or values.low == values.high:
         return Law("few")
     if values.nonfinite:
-        return Law("none", note=f"{values.nonfinite:,} values are not finite")
+        are = agreeing(values.nonfinite, "is", "are")
+        return Law("none", note=f"{counted(values.nonfinite, 'value')} {are} not finite")
     mean = 0.0 if abs(values.mean) <= 5 * values.std / math.sqrt(values.finite) else values.mean
     uniform, p_uniform = _uniform(values)
     if narrow:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from .._errors import listed
+from .._errors import agreeing, counted, listed
 from .._report import Column, Content, Grid, Report, Run, fold
 from .entries import Entry
 from .findings import Finding
@@ -71,7 +71,8 @@ class Audit(Report, Sequence[Entry]):
         elif drawn and not laws["none"]:
             state = "as it was drawn: every tensor that tells follows a law"
         elif drawn:
-            state = f"partly as it was drawn: {drawn} of {drawn + laws['none']} tensors that tell follow a law"
+            follow = agreeing(drawn, "follows", "follow")
+            state = f"partly as it was drawn: {drawn} of {drawn + laws['none']} tensors that tell {follow} a law"
         else:
             state = "nothing that was drawn at random"
         return f"{state[0].upper()}{state[1:]} ({', '.join(parts)})."
@@ -79,11 +80,11 @@ class Audit(Report, Sequence[Entry]):
     def _content(self, unfold: bool = False) -> Content:
         elements = sum(math.prod(entry.parameter.shape) for entry in self.entries)
         size = sum(nbytes(entry.parameter) for entry in self.entries)
-        words = (self.verdict, f"{len(self):,} tensors, {elements:,} elements, {size:,} bytes.")
+        amount = f"{counted(len(self), 'tensor')}, {counted(elements, 'element')}, {counted(size, 'byte')}."
         found = [self._found(kind, unfold) for kind in TITLES]
         tensors_grid = Grid(COLUMNS, tuple(self._row(run) for run in self._runs(unfold)))
-        return Content(f"Audit of {self.title}", words, (*(grid for grid in found if grid.rows), tensors_grid),
-                       tuple(self._notes()))
+        grids = (*(grid for grid in found if grid.rows), tensors_grid)
+        return Content(f"Audit of {self.title}", (self.verdict, amount), grids, tuple(self._notes()))
 
     def _notes(self) -> Iterator[str]:
         """What the names of the laws leave open."""
@@ -97,7 +98,8 @@ class Audit(Report, Sequence[Entry]):
         yield from sorted({entry.law.note for entry in self.entries if entry.law.name == "sparse" and entry.law.note})
         redrawn = sum(bool(entry.law.name == "truncated" and entry.law.note) for entry in self.entries)
         if redrawn:
-            yield (f"normal cut at ±2 σ: {redrawn} of these have a few values beyond the cut, as where a draw is "
+            have = agreeing(redrawn, "has", "have")
+            yield (f"normal cut at ±2 σ: {redrawn} of these {have} a few values beyond the cut, as where a draw is "
                    "repeated three times at most (Keras on torch)")
 
     def _found(self, kind: str, unfold: bool) -> Grid:

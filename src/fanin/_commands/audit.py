@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from .._errors import FaninValueError
+from .._errors import FaninValueError, agreeing, counted
 from .._terminal import progress_bar
 from .options import add_command
 
@@ -50,4 +50,5 @@ def _run(args: argparse.Namespace) -> None:
         print(result.to_text(unfold=args.all, width=None if sys.stdout.isatty() else 10**4))
     other = {name for finding in result.findings if finding.kind == "rules" for name in finding.names}
     if other:
-        raise FaninValueError(f"{len(other):,} of {len(result):,} tensors are not what the rules ask")
+        raise FaninValueError(f"{len(other):,} of {counted(len(result), 'tensor')} {agreeing(len(other), 'is', 'are')} "
+                              "not what the rules ask")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from .._errors import counted
 from .._report import Content
 from .._report.text import print_content
 from .._terminal import progress_bar
@@ -112,7 +113,7 @@ def _print_job(job: Job, unfold: bool) -> None:
 
 
 def _totals(tensors: int, elements: int, nbytes: int) -> str:
-    return f"{tensors:,} tensors, {elements:,} elements, {nbytes:,} bytes"
+    return f"{counted(tensors, 'tensor')}, {counted(elements, 'element')}, {counted(nbytes, 'byte')}"
 
 
 def print_notes(notes: Iterable[str]) -> None:

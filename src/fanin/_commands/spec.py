@@ -6,6 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
+from .._errors import counted
 from ..checkpoint import read_spec, write_table
 from ..checkpoint._spec.tables import table_text
 from .init import print_notes
@@ -38,4 +39,4 @@ def _run(args: argparse.Namespace) -> None:
         return
     write_table(spec, args.output, overwrite=args.overwrite)
     print_notes(spec.notes)
-    print(f"{os.path.relpath(args.output)}: {len(spec.tensors):,} tensors")
+    print(f"{os.path.relpath(args.output)}: {counted(len(spec.tensors), 'tensor')}")

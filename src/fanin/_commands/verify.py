@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from .._errors import FaninValueError
+from .._errors import FaninValueError, agreeing, counted
 from .._terminal import progress_bar
 from ..checkpoint import Report, verify
 from .options import add_command, argument, seed
@@ -43,7 +43,7 @@ def _run(args: argparse.Namespace) -> None:
         for difference in report.differences[:_AT_MOST]:
             print(f"  {difference}")
         if len(report.differences) > _AT_MOST:
-            print(f"  and {len(report.differences) - _AT_MOST:,} more tensors")
+            print(f"  and {counted(len(report.differences) - _AT_MOST, 'more tensor')}")
     if not all(report.ok for report in reports):
         raise FaninValueError(_summary(reports))
 
@@ -56,18 +56,16 @@ def _summary(reports: list[Report]) -> str:
         return "the file is not what is drawn"
     counts = [(missing, "missing"), (other, "not what is drawn")]
     (first, fault), *rest = [(count, fault) for count, fault in counts if count]
-    return " and ".join([f"{first} of {len(reports)} files {_is(first)} {fault}",
-                         *(f"{count} {_is(count)} {fault}" for count, fault in rest)])
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"
+    return " and ".join([f"{first} of {counted(len(reports), 'file')} {agreeing(first, 'is', 'are')} {fault}",
+                         *(f"{count} {agreeing(count, 'is', 'are')} {fault}" for count, fault in rest)])
 
 
 def _verdict(report: Report) -> str:
     if report.problem:
         return report.problem
     if report.differences:
-        return f"{len(report.differences):,} of {report.tensors:,} tensors differ"
+        wrong = len(report.differences)
+        return f"{wrong:,} of {counted(report.tensors, 'tensor')} {agreeing(wrong, 'differs', 'differ')}"
     bound = f", {report.bounded:,} of the tensors orthogonal: within their bound" if report.bounded else ""
-    return f"OK, {report.tensors:,} tensors, {report.elements:,} elements, {report.nbytes:,} bytes{bound}"
+    return (f"OK, {counted(report.tensors, 'tensor')}, {counted(report.elements, 'element')}, "
+            f"{counted(report.nbytes, 'byte')}{bound}")

@@ -12,7 +12,7 @@ import numpy as np
 from .._backends import check_device, get_backend, require_cuda
 from .._backends.tasks import DeviceView
 from .._dtypes import as_dtype, bfloat16, is_known
-from .._errors import FaninError, FaninMemoryError, FaninTypeError, FaninValueError
+from .._errors import FaninError, FaninMemoryError, FaninTypeError, FaninValueError, a_type
 
 if TYPE_CHECKING:
     from .._types import Array, Dims
@@ -98,20 +98,20 @@ def _numpy_view(out: Any) -> View:
             return np.from_dlpack(out)
         except (BufferError, RuntimeError, TypeError) as error:
             raise FaninValueError("`out` must be in the memory of the CPU or a CUDA device, and of a dtype that numpy "
-                                  f"has (got a {type(out).__name__}: {error})") from None
-    raise FaninTypeError(f"`out` must be {ACCEPTED} (got a {type(out).__name__})")
+                                  f"has (got {a_type(out)}: {error})") from None
+    raise FaninTypeError(f"`out` must be {ACCEPTED} (got {a_type(out)})")
 
 
 def _interface_view(out: Any) -> Array:
     try:
         return np.asarray(out)
     except Exception as error:  # numpy raises what it meets first
-        raise FaninTypeError(f"`out` must have a valid __array_interface__ (got a {type(out).__name__}: {error})"
+        raise FaninTypeError(f"`out` must have a valid __array_interface__ (got {a_type(out)}: {error})"
                              ) from error
 
 
 def _device_view(out: Any) -> DeviceView:
-    backend = require_cuda(f"`out`, a {type(out).__name__} on a GPU,")
+    backend = require_cuda(f"`out`, {a_type(out)} on a GPU,")
     if type(out).__module__.split(".")[0] in ("jax", "jaxlib"):
         raise FaninValueError("`out` must be writable (got a JAX array, which is immutable): draw a new "
                               "array")
@@ -125,7 +125,7 @@ def _device_view(out: Any) -> DeviceView:
     except (BufferError, RuntimeError, TypeError, NotImplementedError) as error:
         if isinstance(error, FaninError):
             raise
-        raise FaninTypeError(f"`out` must be an array that its library can share (got a {type(out).__name__}: "
+        raise FaninTypeError(f"`out` must be an array that its library can share (got {a_type(out)}: "
                              f"{error})") from None
 
 
@@ -179,7 +179,7 @@ def require_plain(out: Any) -> None:
         raise FaninTypeError("`out` must be a plain tensor (got a DTensor, of which each process holds a part): make "
                              "one with fanin.torch.distribute, or fill a module with fanin.torch.init_module")
     if torch.nn.parameter.is_lazy(out):
-        raise FaninTypeError(f"`out` must have a shape (got an {type(out).__name__}, which gets one in the first "
+        raise FaninTypeError(f"`out` must have a shape (got {a_type(out)}, which gets one in the first "
                              "forward pass): run the module once, or call its `materialize(shape)`")
     if out.is_nested:
         raise FaninTypeError("`out` must be a plain tensor (got a nested one): fill each of those that its `unbind()` "
@@ -223,7 +223,7 @@ def as_numpy(name: str, value: Any) -> Array:
         if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
             return np.from_dlpack(value, device="cpu")
     except (BufferError, NotImplementedError, RuntimeError, TypeError) as error:
-        raise FaninTypeError(f"`{name}` must be an array whose values numpy can hold (got a {type(value).__name__}: "
+        raise FaninTypeError(f"`{name}` must be an array whose values numpy can hold (got {a_type(value)}: "
                              f"{error})") from None
     return np.asarray(value)
 

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from .._checks import MAX_ELEMENTS, MAX_RANK, integer
 from .._checks import axis as check_axis
-from .._errors import FaninError, FaninTypeError, FaninValueError
+from .._errors import FaninError, FaninTypeError, FaninValueError, a_type
 from .base import Initializer
 from .registry import Registry
 
@@ -89,7 +89,7 @@ class Blocks(Initializer):
 
 def _schemes(inits: Any) -> tuple[Initializer, ...]:
     if isinstance(inits, (str, bytes, Mapping, Initializer)) or not hasattr(inits, "__iter__"):
-        raise FaninTypeError(f"`inits` must be a list of schemes (got {inits!r:.100}, a {type(inits).__name__})")
+        raise FaninTypeError(f"`inits` must be a list of schemes (got {inits!r:.100}, {a_type(inits)})")
     schemes = []
     for number, init in enumerate(inits):
         try:

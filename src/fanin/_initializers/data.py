@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .._errors import FaninAttributeError, FaninTypeError, FaninValueError, close_matches, listed, shown
+from .._errors import FaninAttributeError, FaninTypeError, FaninValueError, a_type, close_matches, listed, shown
 from . import codec, parameters, schemes
 from .values import PLAIN, freeze, key, thaw
 
@@ -65,7 +65,7 @@ class Scheme(metaclass=SchemeType):
             except AttributeError:  # a property
                 if kept is not value:
                     raise FaninTypeError(f"`{name}` of {type(self).__name__} must be stored as what doesn't change "
-                                         f"(got a {type(value).__name__} behind a property)") from None
+                                         f"(got {a_type(value)} behind a property)") from None
         own.pop("_plans", None)  # made by the constructor, perhaps before it was done
         own["_closed"] = True
 
@@ -75,7 +75,7 @@ class Scheme(metaclass=SchemeType):
             return
         known = parameters.signature(type(self))
         if name in known:
-            raise FaninAttributeError(f"`{name}` of a {type(self).__name__} can be set only by its constructor: use "
+            raise FaninAttributeError(f"`{name}` of {a_type(self)} can be set only by its constructor: use "
                                       f"replace({name}=...) to make another")
         close = close_matches(name, known)
         hint = f": did you mean replace({close[0]}=...)?" if close else ""
@@ -83,7 +83,7 @@ class Scheme(metaclass=SchemeType):
                                   f"{listed(known) or 'none'}, and schemes are immutable{hint}")
 
     def __delattr__(self, name: str) -> None:
-        raise FaninAttributeError(f"`{name}` of a {type(self).__name__} can't be deleted: schemes are immutable")
+        raise FaninAttributeError(f"`{name}` of {a_type(self)} can't be deleted: schemes are immutable")
 
     def get_config(self) -> dict[str, Any]:
         """A flat dict that JSON can hold: the scheme's name, the config's version, every constructor parameter.
@@ -116,7 +116,7 @@ class Scheme(metaclass=SchemeType):
         Normal(mean=0.0, std=0.02)
         """
         if not isinstance(config, Mapping):
-            raise FaninTypeError(f"`config` must be a dict (got {shown(config)}, a {type(config).__name__})")
+            raise FaninTypeError(f"`config` must be a dict (got {shown(config)}, {a_type(config)})")
         found: type[Any] = cls
         if inspect.isabstract(cls) or config.get("scheme", schemes.name_of(cls)) != schemes.name_of(cls):
             found = schemes.require(config.get("scheme"))

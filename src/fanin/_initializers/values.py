@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import FaninTypeError
+from .._errors import FaninTypeError, a_type
 
 # Of these types exactly, a value never changes.
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
@@ -95,7 +95,7 @@ def key(name: str, value: Any) -> Hashable:
         hash(value)
     except TypeError:
         raise FaninTypeError(f"`{name}` must be made of numbers, strings, arrays, lists, dicts and what has a hash, "
-                             f"for the scheme to be compared (got a {type(value).__name__})") from None
+                             f"for the scheme to be compared (got {a_type(value)})") from None
     return type(value), value
 
 

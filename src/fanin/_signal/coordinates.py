@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .._errors import FaninValueError
+from .._errors import FaninValueError, agreeing, counted
 from .._report import Column, Content, Grid, Report, fold
 from .._report.content import significant
 from .layers import LayerSignal
@@ -85,7 +85,7 @@ class CoordCheck(Report):
         over = f"widths {self.widths[0]:,} to {self.widths[-1]:,}"
         if self.stable:
             last = max(powers[-1] or 0.0 for powers in self.powers.values())
-            found = [f"Stable over {over}: in {self.steps} {'step' if self.steps == 1 else 'steps'} no layer's output "
+            found = [f"Stable over {over}: in {counted(self.steps, 'step')} no layer's output "
                      f"grows with the width (the largest power after the last is {last:.2f})."]
         else:
             title, largest = next(iter(self.growing.items()))
@@ -94,8 +94,9 @@ class CoordCheck(Report):
             first = next(each.title for each in self.layers if each.title in self.growing)
             when = "before the first step" if step == 0 else f"after step {step}"
             others = "" if first == title else f" The first in order of execution that grows is {first}."
+            grow = agreeing(len(self.growing), "grows", "grow")
             found = [f"Not stable over {over}: outputs of {title} {how} {when}, {len(self.growing)} of "
-                     f"{len(self.layers)} layers grow.{others}"]
+                     f"{counted(len(self.layers), 'layer')} {grow}.{others}"]
         shrinking = {title: powers[-1] for title, powers in self.powers.items()
                      if powers[-1] is not None and powers[-1] < SHRINKS}
         if shrinking:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
+from .._errors import counted
 from .layers import InitialLoss, LayerSignal
 
 # All are documented in docs/signal.md.
@@ -76,8 +77,8 @@ def judge(layers: Sequence[LayerSignal], input_rms: float | None, input_cosine: 
 def _forward(layers: Sequence[LayerSignal], input_rms: float | None) -> Fault | None:
     for place, row in enumerate(layers):
         if row.nonfinite:
-            return Fault(f"Outputs are not finite from {_named(row)} on ({row.nonfinite:,} of {row.size:,} values).",
-                         "not finite", place)
+            return Fault(f"Outputs are not finite from {_named(row)} on ({row.nonfinite:,} of "
+                         f"{counted(row.size, 'value')}).", "not finite", place)
     start = input_rms if input_rms else layers[0].rms
     origin = "the input" if input_rms else _named(layers[0])
     for place, row in enumerate(layers):

@@ -13,7 +13,7 @@ from jax.sharding import NamedSharding, PartitionSpec, Sharding, SingleDeviceSha
 
 from .._checks import shape as check_shape
 from .._dtypes import as_dtype
-from .._errors import FaninMemoryError, FaninTypeError, FaninValueError
+from .._errors import FaninMemoryError, FaninTypeError, FaninValueError, a_type
 from .._initializers import Initializer
 from .._plans import indexing
 from .._seeding import Key, Stream, check_name, check_source, take_key
@@ -102,7 +102,7 @@ def check_sharding(sharding: Any, shape: tuple[int, ...], argument: str = "shard
         sharding = on_mesh(argument, sharding, getattr(jax.sharding, "get_mesh", None))  # since JAX 0.6
     if not isinstance(sharding, Sharding):
         raise FaninTypeError(f"`{argument}` must be a jax.sharding.Sharding, a PartitionSpec, a device or None (got "
-                             f"{sharding!r:.100}, a {type(sharding).__name__})")
+                             f"{sharding!r:.100}, {a_type(sharding)})")
     try:
         sharding.addressable_devices_indices_map(shape)
     except (ValueError, IndexError) as error:  # IndexError: a scalar over a mesh axis

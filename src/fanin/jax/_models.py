@@ -10,7 +10,7 @@ import jax
 from jax.sharding import Sharding
 
 from .._checks import flag
-from .._errors import FaninError, FaninTypeError, FaninValueError
+from .._errors import FaninError, FaninTypeError, FaninValueError, a_type
 from .._seeding import check_source, take_key
 from ..rules import Parameter, Row, Rules, Table
 from ..rules._slots import Buffers, Slot, asked, assign_slots, compile_first
@@ -104,7 +104,7 @@ def init_model(model: Any, rules: Any, *, seed: Seed | None = None, shardings: A
     """
     slots, put, layout = read_model(model, buffers)
     if not asked(slots):
-        raise FaninTypeError(f"`model` must hold floating-point arrays (got a {type(model).__name__} without any): of "
+        raise FaninTypeError(f"`model` must hold floating-point arrays (got {a_type(model)} without any): of "
                              "a linen module pass the variables, jax.eval_shape(module.init, key, x)")
     if any(isinstance(slot.place, jax.core.Tracer) for slot in slots if not slot.note):
         raise FaninTypeError("`model` must hold arrays or shapes (got tracers): call init_model outside of jit, vmap "

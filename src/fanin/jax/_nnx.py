@@ -8,7 +8,7 @@ from typing import Any
 import jax
 from flax import nnx
 
-from .._errors import FaninTypeError
+from .._errors import FaninTypeError, a_type
 from ..rules._slots import Slot, with_ties
 from ._layers import check_layer, layer_of
 from ._slots import Arrays, is_array, slot_of
@@ -36,7 +36,7 @@ def find_slots(model: Any) -> tuple[list[Slot], Callable[[Arrays], Any]]:
         array, kind = _get(value), "" if isinstance(value, nnx.Param) else type(value).__name__
         if not is_array(array):  # a Variable may hold anything
             if not kind and any(map(is_array, jax.tree.leaves(array))):
-                raise FaninTypeError(f"`model` must hold one array in each nnx.Param (got a {type(array).__name__} of "
+                raise FaninTypeError(f"`model` must hold one array in each nnx.Param (got {a_type(array)} of "
                                      f"arrays in {name!r}): make a Param of each")
             continue
         layer = layer_of(owner, str(path[-1]), tuple(array.shape)) if owner is not None else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from .._errors import FaninValueError
+from .._errors import FaninValueError, a_type
 from .._plans import indexing
 from .._seeding import check_source
 from ..rules import Comparison, Rules
@@ -41,7 +41,7 @@ def verify_model(model: Any, rules: Any, *, seed: Seed | None = None, buffers: b
     >>> rules = {"kernel": "he_normal"}
     >>> params, _ = fanin.jax.init_model(shapes, rules, seed=7)
     >>> print(fanin.jax.verify_model(params, rules, seed=7))
-    OK, 1 tensors, 131,072 elements
+    OK, 1 tensor, 131,072 elements
     """
     rules, source = Rules.of(rules), check_source(seed)
     slots, _, layout = read_model(model, buffers)
@@ -49,7 +49,7 @@ def verify_model(model: Any, rules: Any, *, seed: Seed | None = None, buffers: b
     drawn = [(slot, row) for slot, row in zip(slots, table, strict=True) if row.scheme is not None]
     for slot, _ in drawn:
         if not isinstance(slot.place, (jax.Array, np.ndarray)) or isinstance(slot.place, jax.core.Tracer):
-            raise FaninValueError(f"`model` must hold arrays to compare (got a {type(slot.place).__name__} in "
+            raise FaninValueError(f"`model` must hold arrays to compare (got {a_type(slot.place)} in "
                                   f"{slot.parameter.name!r})")
     tally = Tally()
     for slot, row in drawn:

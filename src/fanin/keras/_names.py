@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from .._errors import FaninTypeError, FaninValueError
+from .._errors import FaninTypeError, FaninValueError, a_type
 
 BOOKKEEPING = {"_layers", "_modules", "_trainable_variables", "_non_trainable_variables"}  # of every layer
 
@@ -148,7 +148,7 @@ def _unique(name: str, used: set[str]) -> str:
 def _check_built(layer: Any, path: str) -> None:
     """Refuse a layer whose variables don't exist yet. Those without `build` of their own have none to make."""
     if not layer.built and (not path or type(layer).build is not keras.layers.Layer.build):
-        which = f"its layer {path[:-1]!r}, a {type(layer).__name__}," if path else f"a {type(layer).__name__}"
+        which = f"its layer {path[:-1]!r}, {a_type(layer)}," if path else a_type(layer)
         raise FaninValueError(f"`model` must be built: {which} has no variables yet; call model.build(input_shape), or "
                               "the model on an input, first")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .._dtypes import computing_type
+from .._errors import agreeing, counted
 from .._plans.plan import BlocksPlan, MatrixPlan, Plan, TwinsPlan, is_elementwise
 from ._parameter import Parameter
 from ._table import Row, Table
@@ -46,8 +47,9 @@ class Difference(NamedTuple):
         found, expected = str(self.found), str(self.expected)
         if found == expected:  # NaNs with different bits
             found, expected = _with_bits(self.found), _with_bits(self.expected)
-        return (f"{self.name}: {self.differing:,} of {self.size:,} elements differ, the first at {list(self.first)}: "
-                f"found {found}, expected {expected}")
+        differ = agreeing(self.differing, "differs", "differ")
+        return (f"{self.name}: {self.differing:,} of {counted(self.size, 'element')} {differ}, the first at "
+                f"{list(self.first)}: found {found}, expected {expected}")
 
 
 class Comparison(NamedTuple):
@@ -74,9 +76,12 @@ class Comparison(NamedTuple):
         drawn, wrong = len(self.table.drawn), len(self.differences)
         bound = f", {self.bounded:,} of the tensors orthogonal: within their bound" if self.bounded else ""
         if not wrong:
-            return f"OK, {drawn:,} tensors, {self.elements:,} elements{bound}"
-        lines = [f"{wrong:,} of {drawn:,} tensors differ", *(f"  {each}" for each in self.differences[:_AT_MOST])]
-        return "\n".join(lines + [f"  and {wrong - _AT_MOST:,} more tensors"] * (wrong > _AT_MOST))
+            return f"OK, {counted(drawn, 'tensor')}, {counted(self.elements, 'element')}{bound}"
+        lines = [f"{wrong:,} of {counted(drawn, 'tensor')} {agreeing(wrong, 'differs', 'differ')}",
+                 *(f"  {each}" for each in self.differences[:_AT_MOST])]
+        if wrong > _AT_MOST:
+            lines.append(f"  and {counted(wrong - _AT_MOST, 'more tensor')}")
+        return "\n".join(lines)
 
 
 class Tally:

@@ -17,7 +17,7 @@ from torch.nn.utils import parametrizations, parametrize, prune
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
-from .._errors import FaninTypeError
+from .._errors import FaninTypeError, a_type
 
 Tensors: TypeAlias = dict[str, torch.Tensor]
 Normal: TypeAlias = Callable[[str, tuple[int, ...]], torch.Tensor]  # a standard normal draw: (what for, shape)
@@ -107,7 +107,7 @@ class Hooked(Computed):
         self.state = [self.name + end for end in self.state_end]
         for key in self.originals:
             if module._parameters.get(key) is None:
-                raise FaninTypeError(f"`module` must compute a weight in one step (in a {type(module).__name__} "
+                raise FaninTypeError(f"`module` must compute a weight in one step (in {a_type(module)} "
                                      f"{self.kinds} computes {self.name!r} from {key!r}, which is computed itself): "
                                      "initialize it before it gets these hooks")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from .._errors import FaninRuntimeError, FaninTypeError, FaninValueError
+from .._errors import FaninRuntimeError, FaninTypeError, FaninValueError, a_type
 from .._seeding import Stream, check_source
 from ._layout import Runs, Split, blocks, lengths, runs_held
 from ._loaded import classes
@@ -79,7 +79,7 @@ def check(tensor: Any) -> None:
             placements say.
     """
     if not isinstance(tensor, classes("torch.distributed.tensor", "DTensor")):
-        raise FaninTypeError(f"a sharded tensor must be a DTensor (got a {type(tensor).__name__}): shard with "
+        raise FaninTypeError(f"a sharded tensor must be a DTensor (got {a_type(tensor)}): shard with "
                              "torch.distributed.fsdp.fully_shard or torch.distributed.tensor")
     runs, local = held(tensor.shape, tensor.device_mesh, tensor.placements), _local(tensor)
     if runs is not None and not hasattr(local, "local_shards") and tuple(local.shape) != lengths(runs):

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from ..._checks import shape as check_shape
-from ..._errors import FaninError, FaninValueError, listed, missing_dependency
+from ..._errors import FaninError, FaninValueError, agreeing, counted, listed, missing_dependency
 from ..._plans.fans import roles
 from ...rules import Layer, Parameter
 from .._format import dtype_of
@@ -93,8 +93,8 @@ def _read_graph(graph: Any, onnx: Any) -> Spec:
             left.append(each.name)
     if not tensors:
         raise FaninValueError("must have floating-point weights in its graph (it has none)")
-    note = f"left out {len(left)} constants of the graph that are no floating-point weights: " \
-           f"{listed(left, at_most=5)}"
+    what = agreeing(len(left), "is no floating-point weight", "are no floating-point weights")
+    note = f"left out {counted(len(left), 'constant')} of the graph that {what}: {listed(left, at_most=5)}"
     return checked(tensors, {}, [note] if left else [])
 
 

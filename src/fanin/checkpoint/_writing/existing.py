@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
-from ..._errors import FaninError, FaninValueError
+from ..._errors import FaninError, FaninValueError, agreeing, counted
 from .._format import measure
 from .._spec.load import load
 from .._spec.tables import parse
@@ -37,11 +37,15 @@ def _contents(path: str) -> str:
         size = os.path.getsize(path)
         table, binary = load(path)
         if not binary:
-            return f"{size:,} bytes that are no safetensors file"
+            return _no_safetensors(size)
         spec = parse(path, table, binary)
     except (FaninError, OSError):
-        return f"{size:,} bytes that are no safetensors file"
+        return _no_safetensors(size)
     tensors, elements, _ = measure(spec.tensors)
     seed = spec.metadata.get("fanin.seed")
     origin = "not fanin's" if seed is None else f"fanin's with seed {seed:.20}"
-    return f"{tensors:,} tensors, {elements:,} elements, {origin}"
+    return f"{counted(tensors, 'tensor')}, {counted(elements, 'element')}, {origin}"
+
+
+def _no_safetensors(size: int) -> str:
+    return f"{counted(size, 'byte')} that {agreeing(size, 'is', 'are')} no safetensors file"

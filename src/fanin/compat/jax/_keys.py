@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..._checks import flag, integer
-from ..._errors import FaninTypeError, FaninValueError
+from ..._errors import FaninTypeError, FaninValueError, a_type
 from ._errors import SeedOverflowError
 from ._threefry import threefry
 
@@ -153,7 +153,7 @@ def as_key(name: str, key: Any) -> Key:
         words = words.astype(np.uint32)
     if not isinstance(words, np.ndarray) or words.dtype != np.uint32 or words.shape[-1:] != (2,):
         raise FaninTypeError("`key` must be a fanin.compat.jax.key, a jax.random key or a pair of uint32 (got "
-                             f"{key!r}, a {type(key).__name__})")
+                             f"{key!r}, {a_type(key)})")
     if words.ndim > 1:
         raise FaninValueError(f"`key` must be a single key for {name} (got an array of keys of shape "
                               f"{words.shape[:-1]}): call it once for each")

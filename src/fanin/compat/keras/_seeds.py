@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..._checks import integer
-from ..._errors import FaninError, FaninRuntimeError, FaninValueError
+from ..._errors import FaninError, FaninRuntimeError, FaninValueError, a_type
 from ..._seeding import Stream, check_seed
 from . import _link
 
@@ -139,7 +139,7 @@ def check(seed: Any) -> Any:
         return check_seed(seed)
     except FaninError:
         raise FaninValueError("`seed` must be an int in [0, 2**64), a SeedGenerator, a Stream or None (got "
-                              f"{seed!r:.100}, a {type(seed).__name__})") from None
+                              f"{seed!r:.100}, {a_type(seed)})") from None
 
 
 def source(seed: Any) -> int | Stream:

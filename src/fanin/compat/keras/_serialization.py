@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from ..._errors import FaninTypeError, FaninValueError, close_matches
+from ..._errors import FaninTypeError, FaninValueError, a_type, close_matches
 from . import _constants, _fourier, _link, _random, _scaling
 
 CLASSES = (
@@ -61,7 +61,7 @@ def get(identifier: Any) -> Any:
         found = identifier
     if not callable(found):
         raise FaninValueError("`identifier` must be a name, a config, a class, a callable, an array or None (got "
-                              f"{identifier!r:.100}, a {type(identifier).__name__})")
+                              f"{identifier!r:.100}, {a_type(identifier)})")
     return found() if inspect.isclass(found) else found
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from ..._checks import flag
-from ..._errors import FaninTypeError, FaninValueError
+from ..._errors import FaninTypeError, FaninValueError, a_type
 from ..._seeding import check_source
 from ..._signal import Comparison, Signal, Weight, by_label, spectra, with_weights
 from ...rules import Rules
@@ -108,7 +108,7 @@ def _measure(model: Any, inputs: tuple[Any, ...], slots: list[Slot], loss: Calla
     with attributes_kept(model):
         passed = backend.measure(model, call, tensors, asked, values, batch, loss, grad)
     if not passed.layers:
-        raise FaninTypeError(f"`model` must have layers that give floating-point tensors (got a {type(model).__name__} "
+        raise FaninTypeError(f"`model` must have layers that give floating-point tensors (got {a_type(model)} "
                              "in which none does)")
     weights = _own_weights(model, asked, values, {row.layer for row in passed.layers})
     return Signal(type(model).__name__, "training mode" if training else "inference mode",
