@@ -13,6 +13,8 @@ he = Registry.get("he_normal")
 
 @pytest.mark.parametrize(("call", "words"), [
     (lambda: he(512, 256), "`dtype` must be a dtype (got 256, an int): give the shape as a tuple, such as (512, 256)"),
+    (lambda: he(3, 4, 5, 6), "(got 6 after them): give the shape as a tuple, such as (512, 256)"),
+    (lambda: he.shard(3, 4, 5, 6, 7), "(got 7 after them): give the shape as a tuple, such as (512, 256)"),
     (lambda: Registry.get("he"), "did you mean 'he_normal' or 'he_uniform'?"),
     (lambda: Registry.get("mup"), "it is a recipe for whole models"),
     (lambda: Registry.get("fixup"), "it is a recipe for whole models"),

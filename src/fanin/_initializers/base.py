@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 from .._backends import check_device
 from .._checks import shape as check_shape
@@ -12,7 +12,7 @@ from .._drawing import arrays as _arrays
 from .._drawing.execute import materialize
 from .._drawing.graphs import DYNAMO, untraced
 from .._dtypes import as_dtype
-from .._errors import FaninTypeError, FaninValueError
+from .._errors import FaninTypeError, FaninValueError, listed
 from .._plans import indexing
 from .._plans.spec import TensorSpec
 from .._seeding import check_name, check_source, take_key
@@ -60,7 +60,7 @@ class Initializer(Scheme):
     def __call__(self, shape: Shape, dtype: DType | None = None, device: Device | None = None, *,
                  seed: Seed | None = None, name: str | None = None, out: T) -> T: ...
 
-    def __call__(self, shape: Shape, dtype: DType | None = None, device: Device | None = None, *,
+    def __call__(self, shape: Shape, dtype: DType | None = None, device: Device | None = None, *excess: object,
                  seed: Seed | None = None, name: str | None = None, out: Any = None) -> Any:
         """Draw a whole tensor.
 
@@ -87,6 +87,8 @@ class Initializer(Scheme):
             FaninRuntimeError: the device, its driver or a package is missing.
             FaninMemoryError: a tensor that doesn't fit.
         """
+        if excess:
+            _refuse("`shape`, `dtype` and `device`", excess)
         draw = untraced(Initializer._draw) if DYNAMO in sys.modules else Initializer._draw
         return draw(self, shape, None, dtype, device, seed, name, out)
 
@@ -98,8 +100,8 @@ class Initializer(Scheme):
     def shard(self, shape: Shape, index: Index, dtype: DType | None = None, device: Device | None = None, *,
               seed: Seed | None = None, name: str | None = None, out: T) -> T: ...
 
-    def shard(self, shape: Shape, index: Index, dtype: DType | None = None, device: Device | None = None, *,
-              seed: Seed | None = None, name: str | None = None, out: Any = None) -> Any:
+    def shard(self, shape: Shape, index: Index, dtype: DType | None = None, device: Device | None = None,
+              *excess: object, seed: Seed | None = None, name: str | None = None, out: Any = None) -> Any:
         """Draw only `[index]` of the tensor of this shape: the same bits, in memory for that block.
 
         Args:
@@ -119,6 +121,8 @@ class Initializer(Scheme):
         >>> bool((part == whole[2:5, -1]).all())
         True
         """
+        if excess:
+            _refuse("`shape`, `index`, `dtype` and `device`", excess)
         draw = untraced(Initializer._draw) if DYNAMO in sys.modules else Initializer._draw
         return draw(self, shape, (index,), dtype, device, seed, name, out)
 
@@ -176,6 +180,11 @@ class Initializer(Scheme):
                                       f"{shape} {dtype.name} (got {plan!r})")
             plans[shape, dtype] = plan
         return plan
+
+
+def _refuse(positional: str, excess: tuple[object, ...]) -> NoReturn:
+    raise FaninTypeError(f"{positional} alone may be given without a name (got {listed(map(repr, excess), 5)} after "
+                         "them): give the shape as a tuple, such as (512, 256)")
 
 
 TAKEN.update(dir(Initializer))
