@@ -329,7 +329,7 @@ def test_a_tensor_larger_than_memory_is_a_memory_error():
 def test_keys_print_without_quotes():
     """str() of a KeyError is its message, not the message's repr."""
     for call in (lambda: Registry.get("he_norml"), lambda: Registry.get("x", profile="y"),
-                 lambda: Registry.get({"scheme": "x"}), lambda: Registry.get("bilinear")):
+                 lambda: Registry.get({"scheme": "x"}), lambda: Registry.get("unitball")):
         with pytest.raises(KeyError) as raised:
             call()
         assert str(raised.value).startswith("`")

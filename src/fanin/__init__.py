@@ -36,6 +36,7 @@ from ._errors import FaninValueError as FaninValueError
 from ._errors import FaninWarning as FaninWarning
 from ._initializers import ICNR as ICNR
 from ._initializers import S4D as S4D
+from ._initializers import Bilinear as Bilinear
 from ._initializers import Blocks as Blocks
 from ._initializers import Chrono as Chrono
 from ._initializers import Constant as Constant
@@ -76,6 +77,7 @@ __all__ = [
     "ICNR",
     "S4D",
     "STREAM_VERSION",
+    "Bilinear",
     "Blocks",
     "Chrono",
     "Constant",

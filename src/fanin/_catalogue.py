@@ -30,6 +30,7 @@ PAPERS = {
     "convolution_orthogonal": "Xiao et al. 2018, arXiv 1806.05393",
     "dirac": "Zagoruyko, Komodakis 2017, arXiv 1706.00388",
     "scaled_orthogonal": "Yang et al. 2023, arXiv 2310.17813",
+    "bilinear": "Long et al. 2015, arXiv 1411.4038",
     "icnr": "Aitken et al. 2017, arXiv 1707.02937", "chrono": "Tallec, Ollivier 2018, arXiv 1804.11188",
     "siren": "Sitzmann et al. 2020, arXiv 2006.09661",
     "sparse": "Martens, ICML 2010", "uniform_unit_scaling": "Sussillo, Abbott 2014, arXiv 1412.6558",
@@ -174,6 +175,7 @@ _FORMULAS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "Siren": lambda own: f"U(±√(6/fan_in)/{own['omega']:g})",
     "ICNR": lambda own: f"{formula(own['init'])}, each channel {own['upscale'] ** 2} times in a row",
     "Chrono": lambda own: f"forget gate log U(1, {own['t_max'] - 1:g}), input gate minus that, others 0",
+    "Bilinear": lambda own: "weights of linear interpolation between a channel and itself, 0 elsewhere",
     "SirenFirst": lambda own: "U(±1/fan_in)",
     "S4D": lambda own: f"the {_PARTS[own['part']]} of S4D-{own['variant'].capitalize()}'s diagonal A, along one axis",
     "Sinusoidal": lambda own: f"sines and cosines of position/t, t from 1 to {own['max_timescale']:g}"

@@ -13,6 +13,7 @@ import fanin
 from fanin import (
     ICNR,
     S4D,
+    Bilinear,
     Blocks,
     Chrono,
     Constant,
@@ -59,10 +60,11 @@ RANKS = {Constant: (0, 9), Uniform: (0, 9), Normal: (0, 9), TruncatedNormal: (0,
          Orthogonal: (2, 9), DeltaOrthogonal: (3, 9), ConvolutionOrthogonal: (3, 9), Dirac: (3, 9), Sparse: (1, 9),
          Eye: (2, 2), Blocks: (1, 9), LogUniform: (0, 9), LogOfUniform: (0, 9), MambaALog: (1, 9), MambaDtBias: (0, 9),
          HippoLegsA: (2, 9), HippoLegsB: (1, 9), S4D: (1, 9), Sinusoidal: (2, 9),
-         Siren: (2, 9), SirenFirst: (2, 9), ScaledOrthogonal: (2, 9), ICNR: (2, 9), Chrono: (1, 1)}
+         Siren: (2, 9), SirenFirst: (2, 9), ScaledOrthogonal: (2, 9), ICNR: (2, 9), Chrono: (1, 1),
+         Bilinear: (3, 5)}
 ANY_DTYPE = (Constant, Eye, Dirac)
-TABLES = (MambaALog, HippoLegsA, HippoLegsB, S4D, Sinusoidal)  # without randomness
-REAL = (LogUniform, LogOfUniform, MambaDtBias, HippoLegsA, HippoLegsB, S4D, Sinusoidal, Chrono)
+TABLES = (MambaALog, HippoLegsA, HippoLegsB, S4D, Sinusoidal, Bilinear)  # without randomness
+REAL = (LogUniform, LogOfUniform, MambaDtBias, HippoLegsA, HippoLegsB, S4D, Sinusoidal, Chrono, Bilinear)
 FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
 
 each_name = pytest.mark.parametrize("name", NAMES)
@@ -77,8 +79,10 @@ def ranks(scheme):
 
 
 def shape_of(scheme, *dims):
-    """As many of `dims` as the scheme allows; square, no more columns than rows, or four times as many if need be."""
+    """As many of `dims` as the scheme allows; square, no more columns than rows, or some times as many if need be."""
     dims = dims[:ranks(scheme)[1]]
+    if isinstance(scheme, Bilinear):
+        return (dims[0] * dims[1], *dims[1:])
     if isinstance(scheme, (ICNR, Chrono)):
         return (4 * dims[0], *dims[1:])
     if isinstance(scheme, ConvolutionOrthogonal):
@@ -133,11 +137,12 @@ def test_ranks(name):
     """Ints, lists, numpy's ints are shapes; a rank that the definition allows works, any other is a one-line error."""
     scheme = get(name)
 
-    for shape in [(), 5, (5,), [2, 3], (8,), (8, 3), (np.int64(2), 3, 2), np.array([2, 3, 2, 1])]:
+    for shape in [(), 5, (5,), [2, 3], (8,), (8, 3), (np.int64(2), 3, 2), (6, 3, 2), np.array([2, 2, 2, 1])]:
         dims = (shape,) if isinstance(shape, int) else tuple(int(dim) for dim in shape)
         low, high = ranks(scheme)
         fits = dims[-1:] == {"array": (3,), "hippo_legs_a": dims[-2:-1]}.get(name, dims[-1:])
         fits &= name != "convolution_orthogonal" or dims[1:2] <= dims[:1]
+        fits &= name != "bilinear" or len(dims) > 1 and dims[0] % dims[1] == 0
         fits &= name not in ("icnr", "chrono") or dims[:1] != () and dims[0] % 4 == 0
         if low <= len(dims) <= high and fits:
             w = scheme(shape, seed=0)

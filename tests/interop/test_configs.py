@@ -22,6 +22,7 @@ from scripts import TIMEOUT, environment
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 # Every scheme, with parameters that YAML can hold.
 PARAMETERS = {
+    "Bilinear": {"layout": "*oi"},
     "Blocks": {"inits": ["zeros", {"name": "normal", "std": 0.5}, {"scheme": "eye", "gain": 2.0}], "axis": -1,
                "sizes": [1, 2, -1]},
     "Chrono": {"t_max": 100.0},

@@ -7,7 +7,7 @@ from transformers.models.pegasus.modeling_pegasus import PegasusSinusoidalPositi
 from transformers.models.whisper.modeling_whisper import sinusoids
 
 import fanin
-from fanin import Constant, ConvolutionOrthogonal, Dirac, Eye, FaninError, Registry, Sinusoidal
+from fanin import Bilinear, Constant, ConvolutionOrthogonal, Dirac, Eye, FaninError, Registry, Sinusoidal
 
 
 @pytest.mark.parametrize(("shape", "groups"), [
@@ -59,6 +59,24 @@ def test_a_constant_refuses_tensors_without_plain_values(tensor):
     with pytest.raises(TypeError, match="`value`") as error:
         Constant(tensor)
     assert isinstance(error.value, FaninError) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("groups", "factor", "mode", "size"), [
+    (1, 2, "bilinear", (7, 9)), (5, 3, "bilinear", (7, 8)), (1, 4, "linear", (9,)), (5, 2, "trilinear", (4, 5, 6))])
+def test_bilinear_enlarges_as_interpolate_does(groups, factor, mode, size):
+    """Away from the edges, a transposed convolution of its weights is torch's resize; a longer kernel's is not."""
+    x = torch.randn(2, 5, *size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    resized = torch.nn.functional.interpolate(x, scale_factor=factor, mode=mode, align_corners=False)
+    inner = (..., *[slice(factor, -factor)] * len(size))
+
+    def enlarged(kernel):
+        weight = torch.from_numpy(Bilinear()((5, 5 // groups, *[kernel] * len(size)), "float64"))
+        convolve = getattr(torch.nn.functional, f"conv_transpose{len(size)}d")
+        return convolve(x, weight, stride=factor, padding=(kernel - factor) // 2, groups=groups)
+
+    kernel = 2 * factor - factor % 2
+    assert (enlarged(kernel) - resized)[inner].abs().max() < 1e-14
+    assert (enlarged(kernel + 2) - resized)[inner].abs().max() > 0.01
 
 
 def test_sinusoids_are_transformers():

@@ -10,6 +10,7 @@ import numpy as np
 
 import fanin
 from fanin import (
+    Bilinear,
     Constant,
     Dirac,
     Eye,
@@ -83,6 +84,7 @@ MASKED: dict[str, tuple[Any, tuple, tuple, tuple, tuple]] = {
 TABLES: dict[str, tuple[Any, tuple, tuple, tuple, tuple]] = {
     "sinusoid_interleaved": (Sinusoidal(), HALF_OR_FULL, (307, 311), (2**18, 2**18), (200_000, 200_000)),
     "sinusoid_halves": (Sinusoidal(halves=True), HALF_OR_FULL, (307, 311), (2**18, 2**18), (200_000, 131_072)),
+    "interpolation": (Bilinear(), HALF_OR_FULL, (12, 12, 25, 26), (2**13, 2**13, 64, 64), (8000, 8000, 31, 31)),
     "hippo_legs": (HippoLegsA(), HALF_OR_FULL, (307, 307), (32_000, 32_000), (30_000, 30_000)),
 }
 

@@ -280,7 +280,7 @@ BAD_RULES = [
     (one("*", "{ scheme = 'normal', version = 99 }"), "version"),
     (one("*", "{ scheme = 'normal', stdd = 1.0 }"), "stdd"),
     (one("*", "'sparse'"), "sparsity"),
-    (one("*", "'bilinear'"), "bilinear"),
+    (one("*", "'unitball'"), "unitball"),
     (one("*", "'ones'") + "rank = -1", "`rank` must be"),
     (one("*", "'ones'") + "rank = []", "`rank` must be"),
     (one("*", "'ones'") + "rank = true", "`rank` must be"),

@@ -2,6 +2,7 @@
 
 from . import schemes as _schemes
 from .base import Initializer as Initializer
+from .bilinear import Bilinear as Bilinear
 from .blocks import Blocks as Blocks
 from .chrono import Chrono as Chrono
 from .constant import Constant as Constant
@@ -36,7 +37,7 @@ _BUILT_IN: dict[str, type[Initializer]] = {
     "mamba_a_log": MambaALog, "mamba_dt_bias": MambaDtBias, "hippo_legs_a": HippoLegsA, "hippo_legs_b": HippoLegsB,
     "convolution_orthogonal": ConvolutionOrthogonal, "s4d": S4D, "sinusoidal": Sinusoidal,
     "siren": Siren, "siren_first": SirenFirst, "scaled_orthogonal": ScaledOrthogonal,
-    "icnr": ICNR, "chrono": Chrono,
+    "icnr": ICNR, "chrono": Chrono, "bilinear": Bilinear,
 }
 for _name, _class in _BUILT_IN.items():
     _schemes.add(_name, _class)

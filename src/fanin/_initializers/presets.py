@@ -15,6 +15,7 @@ from .._checks import finite
 from .._errors import FaninTypeError
 from .._gains import as_gain
 from .base import Initializer
+from .bilinear import Bilinear
 from .chrono import Chrono
 from .constant import Constant
 from .dirac import Dirac
@@ -132,6 +133,7 @@ SPELLINGS: dict[type, dict[str, Meaning]] = {
     HippoLegsA: {}, HippoLegsB: {}, S4D: {},
     Sinusoidal: {"base": "max_timescale"},
     Siren: {"w0": "omega", "omega_0": "omega", "hidden_omega_0": "omega"}, SirenFirst: {},
+    Bilinear: {},
     Chrono: {"T": "t_max", "T_max": "t_max"},
 }
 
@@ -208,6 +210,7 @@ PRESETS = {
     "siren": Preset(Siren),
     "siren_first": Preset(SirenFirst),
     "chrono": Preset(Chrono, required=("t_max",)),
+    "bilinear": Preset(Bilinear),
     "whisper_sinusoids": Preset(Sinusoidal, {"halves": True, "endpoint": True}),
 }
 
@@ -230,14 +233,13 @@ ALIASES = {
     "eye": ("identity",),
     "sinusoidal": ("sinusoidal_positions",),
     "siren": ("siren_hidden",),
+    "bilinear": ("upsampling_deconv_filter",),
 }
 
 _GATES = "it sets the gates of a bias apart: Blocks(['zeros', 'ones', 'zeros', 'zeros']) has the forget gate's at 1"
 
 # Names that users of other frameworks know and that none of the schemes serves: each with the reason.
 UNSERVED = {
-    "bilinear": "it fills an upsampling kernel",
-    "upsampling_deconv_filter": "it fills an upsampling kernel",
     "stft": "it is a Fourier basis",
     "lstm_bias": _GATES,
     "unit_forget_bias": _GATES,
@@ -258,5 +260,6 @@ UNSERVED = {
     "lora": "it is a recipe for whole models: fanin.Rules.read('lora')",
     "lsuv": "it measures a batch in the model and scales by what it finds; `fanin.torch.signal` measures, 'orthogonal' "
             "is where it starts",
+    "ZerO": "Hadamard matrices are not served; 'zeros' is all zeros, 'identity' has ones on the diagonal",
     "fused_rnn": "it fills a packed weight",
 }

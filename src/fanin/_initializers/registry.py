@@ -238,7 +238,7 @@ class _Registry:
             return self._profile(profile).get(key, (name, None))
         if key in self._custom:
             return self._custom[key]
-        if key in self._bare:
+        if key in self._bare and name not in UNSERVED:
             return self._bare[key]
         return name, _schemes.find(name)
 
@@ -247,7 +247,7 @@ class _Registry:
         if colon:
             name, profile = rest, prefix
         if profile is None and canonical(name) in self._unserved:
-            reason = self._unserved[canonical(name)]
+            reason = UNSERVED.get(name) or self._unserved[canonical(name)]
             raise FaninKeyError(f"`name` must be one that a scheme serves (got {name!r}: {reason})")
         problem = _schemes.problem(name) if profile is None else None
         if problem is not None:

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from .device import device_function, sqrt
 from .elementary import exp, sincospi
-from .permutation import ONE, divide
+from .masks import part
+from .permutation import ONE, divide, reciprocal
 from .samplers import place_sampler
 
 ZERO = np.uint64(0)
@@ -65,3 +67,44 @@ def hippo_legs(i: Any, states: Any, inverse_states: Any) -> Any:
     below = -sqrt(np.float64((row + row + ONE) * (column + column + ONE)))
     diagonal = -np.float64(row + ONE)
     return below if row > column else (diagonal if row == column else np.float64(0))
+
+
+# -- linear interpolation ---------------------------------------------------------------------------------------------
+
+
+@device_function
+def _tent(i: Any, stride: Any, inverse_stride: Any, size: Any, inverse_size: Any) -> Any:
+    """2f - |2x - k + 1| for place x on an axis of length k, f = ⌈k/2⌉: highest in the middle, above 0 everywhere."""
+    place, _ = part(i, stride, inverse_stride, size, inverse_size)
+    twice, middle = place + place, size - ONE
+    distance = twice - middle if twice > middle else middle - twice
+    return np.float64(size + (size & ONE) - distance)
+
+
+@place_sampler
+def interpolation(i: Any, out_stride: Any, inverse_out_stride: Any, out_size: Any, inverse_out_size: Any,
+                  in_stride: Any, inverse_in_stride: Any, in_size: Any, inverse_in_size: Any, stride_a: Any,
+                  inverse_stride_a: Any, size_a: Any, inverse_size_a: Any, stride_b: Any, inverse_stride_b: Any,
+                  size_b: Any, inverse_size_b: Any, stride_c: Any, inverse_stride_c: Any, size_c: Any,
+                  inverse_size_c: Any, highest: Any) -> Any:
+    """The product of three kernel axes' tents as a share of `highest`, where a channel meets itself; elsewhere 0."""
+    out, _ = part(i, out_stride, inverse_out_stride, out_size, inverse_out_size)
+    channel, _ = part(i, in_stride, inverse_in_stride, in_size, inverse_in_size)
+    value = (_tent(i, stride_a, inverse_stride_a, size_a, inverse_size_a)
+             * _tent(i, stride_b, inverse_stride_b, size_b, inverse_size_b)
+             * _tent(i, stride_c, inverse_stride_c, size_c, inverse_size_c)) / highest
+    return value if divide(channel, out_size, inverse_out_size)[1] == out else np.float64(0)
+
+
+def interpolation_params(shape: tuple[int, ...], roles: str) -> tuple[Any, ...]:
+    """Parameters of `interpolation`: roles has one letter per axis, one o, one i, and one to three * (kernel axes).
+
+    >>> [int(p) for p in interpolation_params((4, 2, 3, 5), "io**")[:20:2]]  # strides and sizes, one axis beside them
+    [15, 2, 30, 4, 5, 3, 1, 5, 1, 1]
+    """
+    kernel = [axis for axis, role in enumerate(roles) if role == "*"]
+    axes = [(math.prod(shape[axis + 1:]), shape[axis]) for axis in (roles.index("o"), roles.index("i"), *kernel)]
+    axes += [(1, 1)] * (3 - len(kernel))
+    highest = math.prod(size + size % 2 for _, size in axes[2:])
+    return (*(number for axis in axes for each in axis for number in (np.uint64(each), reciprocal(each))),
+            np.float64(highest))
