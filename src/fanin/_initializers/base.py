@@ -18,6 +18,7 @@ from .._plans.spec import TensorSpec
 from .._seeding import check_name, check_source, take_key
 from .data import Scheme
 from .parameters import TAKEN
+from .repeats import watch_unnamed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +72,8 @@ class Initializer(Scheme):
             device: "cpu" by default; "cuda" (this thread's current GPU), "cuda:1" or a torch.device; or "reference",
                 the slow pure-Python oracle. With `out`, where the array is.
             seed: an int in [0, 2**64), a `Stream`, or None, the default stream (see `fanin.seed`). The same int
-                without a name gives the same words each time: two layers drawn so start equal. Give names.
+                without a name gives the same words each time: two layers drawn so start equal. Give names. (Two
+                such draws of different shapes or schemes are a `FaninWarning`, once in a process.)
             name: the parameter's name. It keys the draw, so that values depend neither on the order of calls nor on
                 other parameters.
             out: an array to fill in place, of any strides: numpy's, torch's, CuPy's, numba's, or one with DLPack,
@@ -156,6 +158,8 @@ class Initializer(Scheme):
         if view is not None and view.shape != result:
             raise FaninValueError(f"`out` must have the shape of what is drawn, {result} (got {view.shape})")
         plan = self._plan(dims, dtype)
+        if index is None and name is None and isinstance(source, int):
+            watch_unnamed(self, source, plan)
         if view is None and device == "cpu":
             view = out = _arrays.empty(result, dtype)
         elif view is None:

@@ -199,6 +199,15 @@ def mixture(plans: Iterable[Plan]) -> tuple[complex | None, float | None]:
     return mean, std if math.isfinite(std) else None
 
 
+def is_random(plan: Plan) -> bool:
+    """Whether what is drawn depends on the seed."""
+    if isinstance(plan, (BlocksPlan, TwinsPlan)):
+        return any(map(is_random, plan.plans))
+    if isinstance(plan, SamplerPlan):
+        return plan.sampler not in (constant, constant_pair) and plan.sampler.takes != "place"
+    return isinstance(plan, MatrixPlan)
+
+
 def is_elementwise(plan: Plan) -> bool:
     """Whether any range of the plan's elements can be made alone (`materialize_range`), in constant memory."""
     if isinstance(plan, (BlocksPlan, TwinsPlan)):

@@ -53,8 +53,8 @@ def verify_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
     >>> with torch.no_grad():
     ...     model[1].bias[3] = 0.5
     >>> print(verify_module(model, "he_normal", seed=7))
-    1 of 4 tensors differ
-      1.bias: 1 of 10 elements differ, the first at [3]: found 0.5, expected 0.0
+    1 of 4 tensors differs
+      1.bias: 1 of 10 elements differs, the first at [3]: found 0.5, expected 0.0
     """
     rules, source = Rules.of(rules), check_source(seed)
     check_module(module)
