@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from fanin import Registry
+from fanin import Constant, Normal, Orthogonal, Registry, Sinusoidal, TruncatedNormal, Uniform
 from fanin._catalogue import catalogue, entry, formula, histogram
 
 
@@ -31,6 +31,34 @@ def test_formulas_have_the_laws_numbers(name):
 
     variance = value / 3 if kind.startswith("U") else value
     assert plan.std == pytest.approx(variance**0.5, rel=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("bounds", [(-2.0, 2.0), (-1.0, 2.0), (-5.0, 5.0), (0.0, np.inf), (5.0, 6.0), (1.0, 1.001)])
+def test_a_plan_says_what_is_drawn_not_how(bounds, dtype):
+    """Each interval has its way of computing; all of them are one distribution to those who read a plan."""
+    plan = TruncatedNormal(0.0, 0.02, *bounds).describe((3, 4), dtype)
+
+    assert plan.distribution == "truncated normal" and "distribution=truncated normal," in repr(plan)
+
+
+@pytest.mark.parametrize(("scheme", "dtype", "words"), [
+    (Uniform(), "float32", "uniform"), (Uniform(-1.0, 3.0), "float32", "uniform"),
+    (Uniform(), "complex64", "uniform in a disk"), (Normal(), "complex64", "complex normal"),
+    (TruncatedNormal(), "complex128", "truncated complex normal"), (Constant(1j), "complex128", "constant"),
+    (Constant([1.0, 2.0, 3.0, 4.0]), "float32", "fixed values"), (Sinusoidal(), "float32", "fixed values"),
+    (Orthogonal(), "float32", "orthogonal"),
+])
+def test_the_words_for_what_is_drawn(scheme, dtype, words):
+    """Real and complex, random and not: a plan says it in words."""
+    assert scheme.describe((3, 4), dtype).distribution == words
+
+
+def test_show_has_the_words_for_what_is_drawn():
+    """`fanin show` with a shape has a plan's words."""
+    drawn = entry("he_normal", None, Registry.get("he_normal"), (512, 256)).grids[1]
+
+    assert dict(drawn.rows)["distribution"] == "truncated normal"
 
 
 def test_pictures():

@@ -75,8 +75,7 @@ def entry(name: str, profile: str | None, scheme: Initializer, shape: tuple[int,
     grids = [Grid((Column(type(scheme).__name__), Column("")), tuple(fact for fact in facts if fact[1]))]
     if shape is not None:
         plan = scheme.describe(shape)
-        sampler = getattr(getattr(plan, "sampler", None), "__name__", None)
-        drawn = [("sampler", sampler), *((key, getattr(plan, key)) for key in ("mean", "std", "fan_in", "fan_out"))]
+        drawn = [(key, getattr(plan, key)) for key in ("distribution", "mean", "std", "fan_in", "fan_out")]
         grids.append(Grid((Column("shape"), Column(str(list(plan.shape)))),
                           tuple((key, _exact(value)) for key, value in drawn if value is not None)))
     return Content(name, grids=tuple(grids), notes=tuple(histogram(_sample(scheme, shape))), compact=True)

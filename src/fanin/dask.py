@@ -16,7 +16,7 @@ import numpy as np
 
 from ._checks import shape as check_shape
 from ._dtypes import as_dtype
-from ._errors import FaninTypeError, FaninValueError, missing_dependency
+from ._errors import FaninTypeError, FaninValueError, a_type, missing_dependency
 from ._initializers import Initializer, Registry
 from ._namespace import listing as _listing
 from ._seeding import Key, Stream, check_name, check_source, take_key
@@ -75,8 +75,8 @@ def array(init: str | dict[str, Any] | Initializer, shape: Shape, chunks: Any = 
     True
     """
     if not isinstance(init, (str, dict, Initializer)):
-        raise FaninTypeError(f"`init` must be a scheme, a name or a config (got {init!r:.100}, a "
-                             f"{type(init).__name__})")
+        raise FaninTypeError(f"`init` must be a scheme, a name or a config (got {init!r:.100}, "
+                             f"{a_type(init)})")
     scheme, dims = Registry.get(init), check_shape(shape)
     dtype = as_dtype("float32" if dtype is None else dtype)
     scheme.describe(dims, dtype)  # a plan finds all that can be wrong with a draw

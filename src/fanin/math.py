@@ -164,6 +164,6 @@ def gain(activation: str | _Callable[[_Any], _Any], slope: float | None = None, 
     Orthogonal(gain=1.41421356, axis=0)
     """
     if not isinstance(activation, str) and not callable(activation):
-        raise _FaninTypeError(f"`activation` must be a name or a function (got {activation!r}, a "
-                              f"{type(activation).__name__})")
+        raise _FaninTypeError(f"`activation` must be a name or a function (got {activation!r}, "
+                              f"{_a_type(activation)})")
     return _as_gain("activation", activation, slope, profile)

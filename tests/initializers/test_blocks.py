@@ -440,9 +440,9 @@ def test_a_plan_is_a_value():
     assert len({plan, Blocks(["zeros", Normal()]).describe((4, 2))}) == 1
     assert plan != Blocks(["zeros", Normal()], 1).describe((4, 2)) != Blocks(["zeros", "ones"]).describe((4, 2))
     assert repr(plan) == (
-        "Plan(shape=(4, 2), dtype=float32, sampler=blocks, axis=0, plans=[Plan(shape=(2, 2), dtype=float32, "
-        "sampler=constant, mean=0, std=0), Plan(shape=(2, 2), dtype=float32, sampler=normal, mean=0, std=1)], mean=0, "
-        "std=0.70710678)")
+        "Plan(shape=(4, 2), dtype=float32, distribution=blocks, axis=0, plans=["
+        "Plan(shape=(2, 2), dtype=float32, distribution=constant, mean=0, std=0), "
+        "Plan(shape=(2, 2), dtype=float32, distribution=normal, mean=0, std=1)], mean=0, std=0.70710678)")
 
 
 def test_which_plans_are_elementwise():

@@ -108,7 +108,7 @@ def test_a_subclass_gets_the_registry_config_and_pickle(registered):
     assert pickle.loads(pickle.dumps(scheme)) == scheme
     assert b"cpython" not in pickle.dumps(scheme) and b"laplace_" not in pickle.dumps(scheme)
     assert scheme.describe((3, 4)) == Laplace(0.0, 0.1).describe((3, 4))
-    assert "sampler=laplace" in str(scheme.describe((3, 4)))
+    assert "distribution=laplace" in str(scheme.describe((3, 4)))
 
 
 def test_a_subclass_gets_shards_out_and_streams():

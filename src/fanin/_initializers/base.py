@@ -129,7 +129,9 @@ class Initializer(Scheme):
         return draw(self, shape, (index,), dtype, device, seed, name, out)
 
     def describe(self, shape: Shape, dtype: DType = "float32") -> Plan:
-        """The plan behind a draw: sampler, mean and std of the values, fans. Printable, comparable, nothing is drawn.
+        """The plan behind a draw: the distribution, mean and std of the values, fans. Nothing is drawn.
+
+        Plans print in one line; equal schemes give equal plans.
 
         >>> from fanin import Registry
         >>> Registry.get("he_normal").describe((512, 256)).fan_in

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._dtypes import as_dtype
-from .._errors import FaninTypeError, FaninValueError, shown
+from .._errors import FaninTypeError, FaninValueError, a_type, shown
 from .kinds import UNKNOWN, Kind
 from .values import freeze
 
@@ -64,8 +64,8 @@ def encode(name: str, value: Any, kind: Kind = UNKNOWN) -> Any:
         return {"list": items} if kind.has_complex and _is_pair(items) else items
     if isinstance(value, Mapping):
         return _table(name, value, kind)
-    raise FaninTypeError(f"`{name}` must be made of numbers, strings, arrays, lists and dicts to have a config (got a "
-                         f"{type(value).__name__})")
+    raise FaninTypeError(f"`{name}` must be made of numbers, strings, arrays, lists and dicts to have a config (got "
+                         f"{a_type(value)})")
 
 
 def as_json(name: str, value: Any) -> Any:

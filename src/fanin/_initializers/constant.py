@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from .._drawing.arrays import as_numpy
 from .._dtypes import COMPLEX, FLOATING, WHOLE
-from .._errors import FaninError, FaninTypeError, FaninValueError, shown
+from .._errors import FaninError, FaninTypeError, FaninValueError, a_type, shown
 from .._plans.plan import ArrayPlan
 from .._plans.spec import cast
 from .base import Initializer
@@ -75,6 +75,6 @@ def _number_or_array(value: Any) -> Any:
             raise
         raise FaninTypeError(f"`value` must be a number or an array of numbers: {error}") from None
     if array.dtype.name not in FLOATING + COMPLEX + WHOLE:
-        raise FaninTypeError(f"`value` must be a number or an array of numbers (got {shown(value, 100)}, a "
-                             f"{type(value).__name__})")
+        raise FaninTypeError(f"`value` must be a number or an array of numbers (got {shown(value, 100)}, "
+                             f"{a_type(value)})")
     return array.item() if array.ndim == 0 else array

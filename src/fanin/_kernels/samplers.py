@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .._errors import FaninTypeError
+from .._errors import FaninTypeError, a_type
 from .device import device_function, fma
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -84,10 +84,32 @@ def sampler(function: Function) -> Function:
     2.0
     """
     if type(function) is not types.FunctionType:
-        raise FaninTypeError(f"`function` must be a plain Python function (got {function!r}, a "
-                             f"{type(function).__name__}): fanin compiles it itself, so leave @njit out")
+        raise FaninTypeError(f"`function` must be a plain Python function (got {function!r}, "
+                             f"{a_type(function)}): fanin compiles it itself, so leave @njit out")
     function.takes = "u"  # type: ignore[attr-defined]
     return function
+
+
+FIXED = "fixed values"
+# Own functions whose names tell how they compute, not what comes out.
+_SAID = {
+    "constant_pair": "constant", "uniform_inside": "uniform", "disk": "uniform in a disk",
+    "truncated_centre": "truncated normal", "truncated_lopsided": "truncated normal",
+    "truncated_wide": "truncated normal", "truncated_tail": "truncated normal",
+    "truncated_narrow": "truncated normal", "kept": "random",
+}
+
+
+def described(function: Callable[..., Any]) -> str:
+    """What a sampler draws, or a mask leaves, for people; a user's is called by its name.
+
+    >>> described(constant_pair)
+    'constant'
+    """
+    takes = getattr(function, "takes", None)  # masks have none
+    if takes == "u":
+        return function.__name__
+    return FIXED if takes == "place" else _SAID.get(function.__name__, function.__name__.replace("_", " "))
 
 
 @word_sampler

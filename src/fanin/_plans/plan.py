@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from .._dtypes import real_type
-from .._kernels.samplers import constant, constant_pair
+from .._kernels.samplers import FIXED, constant, constant_pair, described
 
 if TYPE_CHECKING:
     from .._types import Array, Dims
@@ -50,13 +50,18 @@ class SamplerPlan(NamedTuple):
         """Numbers that make an element: 2 where it is complex, but for complex64 constants."""
         return self.dtype.itemsize // self.storage.itemsize
 
+    @property
+    def distribution(self) -> str:
+        """What is drawn, in words, however it is computed."""
+        return described(self.sampler)
+
     def __repr__(self) -> str:
-        return describe(self, self.sampler.__name__, *([] if self.mask is None else [f"mask={self.mask.__name__}"]))
+        return describe(self, *([] if self.mask is None else [f"mask={described(self.mask)}"]))
 
 
-def describe(plan: Plan, sampler: str, *details: str) -> str:
+def describe(plan: Plan, *details: str) -> str:
     """A plan in one line: what is drawn, and the fields that exist."""
-    fields = [f"shape={plan.shape}", f"dtype={plan.dtype.name}", f"sampler={sampler}", *details]
+    fields = [f"shape={plan.shape}", f"dtype={plan.dtype.name}", f"distribution={plan.distribution}", *details]
     for name in ("mean", "std", "fan_in", "fan_out"):
         value = getattr(plan, name)
         if value is not None:
@@ -85,8 +90,13 @@ class MatrixPlan(NamedTuple):
         """The matrix's extent over the axes of one role: its rows (r) or columns (c)."""
         return math.prod(dim for dim, axis_role in zip(self.shape, self.roles, strict=True) if axis_role == role)
 
+    @property
+    def distribution(self) -> str:
+        """What is drawn, in words."""
+        return "orthogonal convolution" if self.spread else "orthogonal"
+
     def __repr__(self) -> str:
-        return describe(self, "orthogonal convolution" if self.spread else "orthogonal")
+        return describe(self)
 
 
 class ArrayPlan(NamedTuple):
@@ -100,8 +110,13 @@ class ArrayPlan(NamedTuple):
     fan_in: float | None = None
     fan_out: float | None = None
 
+    @property
+    def distribution(self) -> str:
+        """What it is, in words."""
+        return FIXED
+
     def __repr__(self) -> str:
-        return describe(self, "array")
+        return describe(self)
 
     def values(self, index_of: Callable[[int, bool], Any]) -> Array:
         """The part of the array at `index_of(d)` along each axis d of the tensor, to be broadcast to the block.
@@ -135,8 +150,13 @@ class BlocksPlan(NamedTuple):
                 yield Leaf(plan, origin, (*path, number))
             origin = (*origin[:self.axis], origin[self.axis] + plan.shape[self.axis], *origin[self.axis + 1:])
 
+    @property
+    def distribution(self) -> str:
+        """What it is, in words; each block's plan says its own."""
+        return "blocks"
+
     def __repr__(self) -> str:
-        return describe(self, "blocks", f"axis={self.axis}", f"plans={list(self.plans)}")
+        return describe(self, f"axis={self.axis}", f"plans={list(self.plans)}")
 
 
 class TwinsPlan(NamedTuple):
@@ -155,10 +175,14 @@ class TwinsPlan(NamedTuple):
     fan_in: float | None = None
     fan_out: float | None = None
 
+    @property
+    def distribution(self) -> str:
+        """What it is, in words; each twin's plan says its own."""
+        return f"{len(self.plans)} twins {'interleaved' if self.interleaved else 'in turn'}"
+
     def __repr__(self) -> str:
-        order = "interleaved" if self.interleaved else "in turn"
         plans = self.plans if len(set(self.plans)) > 1 else self.plans[:1]
-        return describe(self, f"{len(self.plans)} twins {order}", f"axis={self.axis}", f"plans={list(plans)}")
+        return describe(self, f"axis={self.axis}", f"plans={list(plans)}")
 
 
 # What a scheme's `plan` returns.

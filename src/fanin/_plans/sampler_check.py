@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import FaninError, FaninTypeError
+from .._errors import FaninError, FaninTypeError, a_type
 from .._kernels.compiled_types import with_compiled_types
 from .._kernels.literals import Number, freeze
 
@@ -52,6 +52,6 @@ def _try(sampler: types.FunctionType, dtype: np.dtype[Any], params: tuple[Any, .
             raise FaninTypeError(f"`sampler` {sampler.__name__} must make a number of each u in (0, 1) (at {u:.6g}: "
                                  f"{said})") from error
         if type(value) is not number:
-            raise FaninTypeError(f"`sampler` must return u's type, {dtype.name} (got a "
-                                 f"{type(value).__name__} from {sampler.__name__}): write constants as floats, 2.0 "
+            raise FaninTypeError(f"`sampler` must return u's type, {dtype.name} (got "
+                                 f"{a_type(value)} from {sampler.__name__}): write constants as floats, 2.0 "
                                  "not 2 and PI = math.pi in the module, and use fanin.math")

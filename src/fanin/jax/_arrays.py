@@ -75,8 +75,8 @@ def jax_scheme(init: Any) -> Initializer:
     """The scheme of a name, table or config, in JAX's layout where it gives none; a scheme that stands at its default
     gives none."""
     if not isinstance(init, (str, dict, Initializer)):
-        raise FaninTypeError(f"`init` must be a scheme, a name or a config (got {init!r:.100}, a "
-                             f"{type(init).__name__})")
+        raise FaninTypeError(f"`init` must be a scheme, a name or a config (got {init!r:.100}, "
+                             f"{a_type(init)})")
     return scheme_in_layout(init, LAYOUTS["jax"])
 
 

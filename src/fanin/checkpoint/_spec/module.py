@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..._errors import FaninError, FaninValueError, listed
+from ..._errors import FaninError, FaninValueError, a_type, listed
 from .spec import Spec, of_parameters
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def _build(source: str) -> nn.Module:
         with reported(f"{source}: calling it, under torch.device('meta'),"), torch.device("meta"):
             module = named()
     if not isinstance(module, torch.nn.Module):
-        raise FaninValueError(f"{source}: must return a torch.nn.Module (got {module!r:.100}, a "
-                              f"{type(module).__name__})")
+        raise FaninValueError(f"{source}: must return a torch.nn.Module (got {module!r:.100}, "
+                              f"{a_type(module)})")
     return module
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ..._errors import FaninError, FaninValueError
+from ..._errors import FaninError, FaninValueError, a_type
 from ..._gains import CONVOLUTIONS, TRANSPOSED, leaky_gain
 from ..._gains import TORCH as _TABLE
 
@@ -30,6 +30,6 @@ def gain(nonlinearity: str, slope: float | None, known: Sequence[str], name: str
     if slope is None:
         return leaky_gain(0.01)
     if isinstance(slope, bool) or not isinstance(slope, (int, float)) or not math.isfinite(slope):
-        raise FaninValueError(f"`{name}`, the negative slope, must be a finite int or float (got {slope!r}, a "
-                              f"{type(slope).__name__})")
+        raise FaninValueError(f"`{name}`, the negative slope, must be a finite int or float (got {slope!r}, "
+                              f"{a_type(slope)})")
     return leaky_gain(slope)

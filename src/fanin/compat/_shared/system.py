@@ -141,8 +141,8 @@ class System:
         try:
             return tuple(target.shape)
         except (AttributeError, TypeError):
-            raise FaninTypeError(f"`{self.target}` must be {ACCEPTED} (got {target!r:.100}, a "
-                                 f"{type(target).__name__})") from None
+            raise FaninTypeError(f"`{self.target}` must be {ACCEPTED} (got {target!r:.100}, "
+                                 f"{a_type(target)})") from None
 
     def require_rank(self, shape: Sequence[int], least: int = 2, most: int | None = None,
                      hint: str = "draw a vector uniform or normal", name: str | None = None) -> None:

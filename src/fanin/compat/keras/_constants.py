@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from ..._checks import shape as check_shape
 from ..._dtypes import WHOLE
-from ..._errors import FaninTypeError, FaninValueError
+from ..._errors import FaninTypeError, FaninValueError, a_type
 from . import _link
 from ._base import KERAS, Drawn, number
 
@@ -69,8 +69,8 @@ class Constant(Drawn):
         if isinstance(self.value, (bool, int, float, complex)):
             return
         if not _link.is_tensor(self.value) and not isinstance(self.value, list | tuple):
-            raise FaninTypeError(f"`value` must be a number or an array of numbers (got {value!r:.100}, a "
-                                 f"{type(value).__name__})")
+            raise FaninTypeError(f"`value` must be a number or an array of numbers (got {value!r:.100}, "
+                                 f"{a_type(value)})")
         self.value = _link.as_numpy(self.value)
         KERAS.preset("constant", value=self.value)
 

@@ -11,7 +11,7 @@ from typing_extensions import override
 from ..._checks import choice, flag
 from ..._checks import shape as check_shape
 from ..._dtypes import FLOATING
-from ..._errors import FaninRuntimeError, FaninTypeError, FaninValueError
+from ..._errors import FaninRuntimeError, FaninTypeError, FaninValueError, a_type
 from . import _link
 from ._base import Drawn
 from ._constants import decode, encode
@@ -116,8 +116,8 @@ def _check_window(window: Any) -> str | Array | None:
     try:
         numbers = np.asarray(_link.as_numpy(window), np.float64)
     except (TypeError, ValueError):
-        raise FaninTypeError(f"`window` must be a name, numbers or None (got {window!r:.100}, a "
-                             f"{type(window).__name__})") from None
+        raise FaninTypeError(f"`window` must be a name, numbers or None (got {window!r:.100}, "
+                             f"{a_type(window)})") from None
     if numbers.ndim != 1 or not np.isfinite(numbers).all():
         raise FaninValueError(f"`window` must be a list of finite numbers (got {window!r:.100})")
     return numbers

@@ -87,8 +87,8 @@ def serialize(initializer: Any) -> Any:
     if initializer is None or isinstance(initializer, str):
         return initializer
     if inspect.isclass(initializer) or not hasattr(initializer, "get_config"):
-        raise FaninTypeError(f"`initializer` must be an initializer, with a get_config (got {initializer!r:.100}, a "
-                             f"{type(initializer).__name__})")
+        raise FaninTypeError(f"`initializer` must be an initializer, with a get_config (got {initializer!r:.100}, "
+                             f"{a_type(initializer)})")
     cls = type(initializer)
     return {"module": cls.__module__, "class_name": cls.__name__, "config": initializer.get_config(),
             "registered_name": f"{_link.PACKAGE}>{cls.__name__}" if cls in CLASSES else cls.__name__}
@@ -115,8 +115,8 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         return None
     whole = {"class_name": config, "config": {}} if isinstance(config, str) else config
     if not isinstance(whole, dict):
-        raise FaninTypeError(f"`config` must be a dict, a name or None (got {config!r:.100}, a "
-                             f"{type(config).__name__})")
+        raise FaninTypeError(f"`config` must be a dict, a name or None (got {config!r:.100}, "
+                             f"{a_type(config)})")
     if not isinstance(whole.get("class_name"), str):
         raise FaninValueError(f"`config` must have a class_name (got {config!r:.100})")
     found = _find(whole, custom_objects)

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from ..._checks import integer
-from ..._errors import FaninTypeError, FaninValueError
+from ..._errors import FaninTypeError, FaninValueError, a_type
 from ._state import State, as_bytes
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ class Generator:
         """
         torch = sys.modules.get("torch")  # a torch.Generator can only be one if torch is loaded already
         if torch is None or not isinstance(generator, torch.Generator):
-            raise FaninTypeError(f"`generator` must be a torch.Generator (got {generator!r:.100}, a "
-                                 f"{type(generator).__name__})")
+            raise FaninTypeError(f"`generator` must be a torch.Generator (got {generator!r:.100}, "
+                                 f"{a_type(generator)})")
         if generator.device.type != "cpu":
             raise FaninValueError(f"`generator` must be one of the CPU (got one of {generator.device}): draw on the "
                                   "CPU and move the tensor")

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..._errors import FaninTypeError, FaninValueError
+from ..._errors import FaninTypeError, FaninValueError, a_type
 from ..._initializers import Normal
 from ..._signal import InitialLoss
 from .probes import first_real
@@ -26,8 +26,8 @@ def start(output: Any, loss: Callable[[Any], Any] | None) -> tuple[torch.Tensor,
         return own.reshape(()), _known(output, own, "the model's own loss")
     whole = first_real(output)
     if whole is None:
-        raise FaninTypeError(f"`model` must give a floating-point tensor, or something that holds one (got a "
-                             f"{type(output).__name__}): pass `loss`, a function of its output")
+        raise FaninTypeError(f"`model` must give a floating-point tensor, or something that holds one (got "
+                             f"{a_type(output)}): pass `loss`, a function of its output")
     return _projection(whole), _known(output, None, "a random projection of the output with unit variance")
 
 

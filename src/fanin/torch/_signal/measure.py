@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils import _pytree
 
 from ..._checks import flag
-from ..._errors import FaninTypeError, FaninValueError, listed
+from ..._errors import FaninTypeError, FaninValueError, a_type, listed
 from ..._seeding import Stream, check_source
 from ..._signal import Comparison, InitialLoss, Signal, by_label
 from ...rules import Rules
@@ -137,8 +137,8 @@ class _Run:
             layers = weights.with_weights(probes.layers(), probes.owners, own, gradients)
             spectra = weights.spectra(own) if self._spectrum else {}
         if not layers:
-            raise FaninTypeError(f"`model` must have layers that are called as modules (got a "
-                                 f"{type(self._root).__name__} in which none gives a floating-point tensor)")
+            raise FaninTypeError(f"`model` must have layers that are called as modules (got "
+                                 f"{a_type(self._root)} in which none gives a floating-point tensor)")
         return Signal(type(self._root).__name__, self._mode(), layers, loss, self._input_rms, self._input_cosine,
                       spectra)
 
