@@ -582,3 +582,24 @@ def test_every_way_to_write_rules():
     for source in (3, [], None, ["ones"], [("a", "b", "c")]):
         with pytest.raises(FaninTypeError, match="must be a"):
             Rules.of(source)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "bf16", as_dtype("bfloat16").type])
+@pytest.mark.parametrize("shape", [(8,), [8], 8])
+def test_parameters_as_people_write_them(shape, dtype):
+    """A dtype's name, a list or an int are read as in a scheme's call."""
+    rules = Rules({"*": "normal"})
+
+    assert rules.assign([Parameter("w", shape, dtype)]) == rules.assign([Parameter("w", (8,), as_dtype("bfloat16"))])
+
+
+@pytest.mark.parametrize(("parameter", "words"), [
+    (Parameter("w", (8, 8), "float33"), "'w': `dtype` must be one of .* [(]got 'float33'[)]"),
+    (Parameter("w", (8, "x"), "float32"), "'w': `shape` must "),
+    (Parameter(3, (8, 8), "float32"), r"`name` of a parameter must be a string [(]got 3, an int[)]"),
+    (("w", (8, 8)), r"`parameters` must hold a fanin.rules.Parameter each [(]got \('w', \(8, 8\)\), a tuple[)]"),
+])
+def test_what_is_no_parameter_is_named(parameter, words):
+    """What can't be read as a parameter is refused with its name, or as a whole."""
+    with pytest.raises(FaninTypeError, match=words):
+        Rules({"*": "normal"}).assign([parameter])

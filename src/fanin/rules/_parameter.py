@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._checks import finite, flag, integer
-from .._errors import FaninError, FaninTypeError, FaninValueError
+from .._checks import shape as check_shape
+from .._dtypes import as_dtype
+from .._errors import FaninError, FaninTypeError, FaninValueError, a_type, shown
 from .._initializers import Initializer
 from .._plans.fans import Fans, check_groups, check_layout, compute_fans
 
@@ -112,7 +115,7 @@ class Parameter(NamedTuple):
     Attributes:
         name: it keys the draw, so it must be the same wherever the model lives.
         shape: of the whole tensor.
-        dtype: a numpy dtype.
+        dtype: a numpy dtype; those who take parameters read a name, or another library's dtype, as well.
         layer: what is known of the layer that holds it, or None.
     """
 
@@ -124,3 +127,25 @@ class Parameter(NamedTuple):
     def fans(self, layout: str = "oi*") -> Fans:
         """fan_in and fan_out, by the layer if it tells them."""
         return (self.layer or NO_LAYER).fans(self.shape, layout)
+
+
+def read_parameters(parameters: Iterable[Parameter]) -> list[Parameter]:
+    """Parameters as users write them, each with a tuple for its shape and a numpy dtype.
+
+    >>> read_parameters([Parameter("w", [8, 8], "bf16")])
+    [Parameter(name='w', shape=(8, 8), dtype=dtype(bfloat16), layer=None)]
+    """
+    read = []
+    for each in parameters:
+        if not isinstance(each, Parameter):
+            raise FaninTypeError(f"`parameters` must hold a fanin.rules.Parameter each (got {shown(each, 100)}, "
+                                 f"{a_type(each)})")
+        if not isinstance(each.name, str):
+            raise FaninTypeError(f"`name` of a parameter must be a string (got {shown(each.name, 100)}, "
+                                 f"{a_type(each.name)})")
+        try:
+            dtype = each.dtype if isinstance(each.dtype, np.dtype) else as_dtype(each.dtype)  # float8 stays what it is
+            read.append(each._replace(shape=check_shape(each.shape), dtype=dtype))
+        except FaninError as error:
+            raise type(error)(f"{each.name!r}: {error}") from None
+    return read

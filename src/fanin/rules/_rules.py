@@ -19,7 +19,7 @@ from ._entries import is_list, is_scheme, named, tables_of
 from ._facts import LAYOUTS
 from ._files import read_table, rule_sets
 from ._idle import idle_rules
-from ._parameter import Parameter
+from ._parameter import Parameter, read_parameters
 from ._recipe import Recipe, read_recipe
 from ._roles import Roles, checked_roles
 from ._rule import Model, Rule
@@ -280,7 +280,7 @@ class Rules:
             FaninValueError: strict, and parameters match no rule: it lists them. Else what schemes raise for a shape or
                 dtype, with the parameter's name.
         """
-        return self._assign(parameters, layout, partial)
+        return self._assign(read_parameters(parameters), layout, partial)
 
     def _assign(self, parameters: Iterable[Parameter], layout: str, partial: bool, siblings: Iterable[Parameter] = (),
                 others: Mapping[str, str] | None = None) -> Table:

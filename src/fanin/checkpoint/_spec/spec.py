@@ -6,12 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from ..._checks import shape as check_shape
-from ..._dtypes import as_dtype
 from ..._errors import FaninError, FaninValueError
 from ...rules import Parameter
+from ...rules._parameter import read_parameters
 from .._format import code_of, dtype_of
 
 
@@ -39,11 +36,9 @@ class Spec:
 def of_parameters(parameters: Iterable[Parameter], notes: Iterable[str] = ()) -> Spec:
     """The `Spec` of a list of parameters, whose dtypes may be given by name."""
     tensors = []
-    for parameter in parameters:
+    for parameter in read_parameters(parameters):
         try:
-            dtype = parameter.dtype  # which may be one that fanin doesn't draw, float8, and converts
-            dtype = dtype_of(code_of(dtype if isinstance(dtype, np.dtype) else as_dtype(dtype)))
-            tensors.append(parameter._replace(shape=check_shape(parameter.shape), dtype=dtype))
+            tensors.append(parameter._replace(dtype=dtype_of(code_of(parameter.dtype))))
         except FaninError as error:
             raise type(error)(f"{parameter.name!r}: {error}") from None
     return checked(tensors, {}, notes)
