@@ -12,6 +12,7 @@ from ._checks import integer
 from ._errors import FaninTypeError, FaninValueError, a_type, shown
 
 STREAM_VERSION = 1
+"""Of the rule that says which random words an element gets: bits change only with it."""
 
 # One lock for all streams: held for a few instructions, and easy to keep sound across fork().
 _lock = threading.Lock()

@@ -11,11 +11,12 @@ from ._seeding import Stream
 
 Shape: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
 DTypeName: TypeAlias = Literal[
-    "float16", "bfloat16", "float32", "float64", "complex64", "complex128",
+    "float16", "bfloat16", "float32", "float64", "complex64", "complex128", "fp16", "bf16", "fp32", "fp64",
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
 ]
 DType: TypeAlias = DTypeName | npt.DTypeLike | str  # and the dtypes of torch, JAX and CuPy
-Device: TypeAlias = str | Any  # a name, or a torch.device
+DeviceName: TypeAlias = Literal["cpu", "cuda", "cuda:0", "reference"]
+Device: TypeAlias = DeviceName | str | Any  # a name, or a torch.device
 Seed: TypeAlias = SupportsIndex | Stream
 Item: TypeAlias = SupportsIndex | slice | EllipsisType
 Index: TypeAlias = Item | tuple[Item, ...]

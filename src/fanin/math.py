@@ -13,8 +13,6 @@ for schemes' parameters: the factor that makes up for an activation.
 1.0
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable as _Callable
 from typing import Any as _Any
 from typing import TypeVar as _TypeVar

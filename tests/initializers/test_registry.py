@@ -603,10 +603,11 @@ def test_the_literals_for_type_checkers_are_the_names():
     """What editors offer for `Registry.get` is what the registry has."""
     from fanin._initializers import names
     from fanin._initializers.presets import ALIASES
+    from fanin._initializers.profiles import OTHER_NAMES
 
     aliases = {alias for each in ALIASES.values() for alias in each}
     assert set(typing.get_args(names.Name)) == {*Registry.names(), *aliases}
-    assert list(typing.get_args(names.Profile)) == Registry.profiles()
+    assert set(typing.get_args(names.Profile)) == {*Registry.profiles(), *OTHER_NAMES}
 
 
 def test_array_values_of_presets_are_kept():

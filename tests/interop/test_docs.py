@@ -17,8 +17,8 @@ PAGES = ("README.md", "docs/cheat-sheet.md", "docs/checkpoints.md", "docs/config
 def modules():
     """The frameworks' modules and all that is in them. (Imported in the process that runs them: Keras asks for one.)"""
     package = Path(fanin.__file__).parent
-    files = [package / "dask.py", package / "compat" / "torch" / "_modules.py",
-             *(path for name in ("jax", "keras", "torch") for path in (package / name).rglob("*.py"))]
+    files = [package / "compat" / "torch" / "_modules.py",
+             *(path for name in ("dask", "jax", "keras", "torch") for path in (package / name).rglob("*.py"))]
     return sorted(".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
                   for path in files)
 

@@ -3,7 +3,7 @@
 from typing import Literal, TypeAlias
 
 Profile: TypeAlias = Literal[
-    "flax", "flint", "jax", "jittor", "keras", "storch", "torch", "torch03",
+    "flax", "flint", "jax", "jittor", "keras", "pytorch", "storch", "tensorflow", "tf", "torch", "torch03",
 ]
 Name: TypeAlias = Literal[
     "array", "assign", "bilinear", "blocks", "chrono", "const", "constant", "convolution_orthogonal",

@@ -287,3 +287,4 @@ def _kind(cls: type[Initializer] | None, name: str) -> Kind:
 
 
 Registry: _Registry = _Registry()
+"""Presets by name, profiles by framework, schemes by config, and what users register: `Registry.get("he_normal")`."""

@@ -185,8 +185,9 @@ class TwinsPlan(NamedTuple):
         return describe(self, f"axis={self.axis}", f"plans={list(plans)}")
 
 
-# What a scheme's `plan` returns.
 Plan: TypeAlias = SamplerPlan | MatrixPlan | ArrayPlan | BlocksPlan | TwinsPlan
+"""What a scheme's `plan` returns and `describe` shows: `shape` and `dtype` of the whole tensor, the `distribution` in
+words, `mean` and `std` of the drawn values, `fan_in` and `fan_out`, each None where it is not known."""
 
 
 class Leaf(NamedTuple):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from .._checks import choice, flag, integer
 from .._errors import FaninError, FaninValueError, hint, listed, shown
@@ -26,6 +26,9 @@ from ._rule import Model, Rule
 from ._table import Table
 from ._variables import GIVEN, Variable, read_variables
 from ._word import entries as entries_of
+
+if TYPE_CHECKING:
+    from ._names import RuleSet, RulesLike
 
 VERSION = 1
 _FILES = (".toml", ".json")
@@ -106,7 +109,7 @@ class Rules:
                 raise type(error)(f"rule {number}{match}: {error}") from None
 
     @classmethod
-    def of(cls, source: Rules | Initializer | str | os.PathLike[str] | Mapping[str, Any] | Sequence[Any]) -> Rules:
+    def of(cls, source: RulesLike) -> Rules:
         """Rules from what adapters take: Rules, one word, entries, a config, a file.
 
         One word is a preset's name ("he_normal", "torch:kaiming_uniform"), a scheme, or a table of a name and
@@ -145,7 +148,7 @@ class Rules:
         return rules
 
     @classmethod
-    def read(cls, source: str | os.PathLike[str], *, roles: Mapping[str, str] | None = None,
+    def read(cls, source: RuleSet | str | os.PathLike[str], *, roles: Mapping[str, str] | None = None,
              **variables: float) -> Rules:
         """The rules of a recipe or rule set (`fanin recipes` lists them), or of a TOML or JSON file.
 

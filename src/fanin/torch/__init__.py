@@ -7,12 +7,12 @@
 (4, False)
 """
 
-from .._errors import missing_dependency
+from .._errors import missing_dependency as _missing_dependency
 
 try:
     import torch as _torch  # noqa: F401
 except ImportError as _error:
-    raise missing_dependency("fanin.torch", "torch", "torch") from _error
+    raise _missing_dependency("fanin.torch", "torch", "torch") from _error
 
 from .._namespace import listing as _listing
 from .._signal import Comparison as Comparison

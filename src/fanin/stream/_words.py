@@ -1,13 +1,4 @@
-"""`fanin.stream`: streams, and the raw words behind a draw.
-
->>> import fanin
->>> stream = fanin.Stream(7)
->>> first = fanin.Normal()(3, seed=stream)
->>> stream.position
-1
->>> fanin.stream.words(7, start=0, count=2).dtype
-dtype('uint32')
-"""
+"""`words`: the raw random words that draws are made of."""
 
 from __future__ import annotations
 
@@ -15,28 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._backends import check_device
-from ._checks import integer
-from ._drawing import arrays
-from ._drawing.execute import materialize_range
-from ._errors import FaninValueError, shown
-from ._kernels.samplers import word
-from ._namespace import listing as _listing
-from ._plans.plan import SamplerPlan
-from ._seeding import STREAM_VERSION as STREAM_VERSION
-from ._seeding import Key as Key
-from ._seeding import Stream as Stream
-from ._seeding import check_name, check_source, take_key
-from ._seeding import stream_id as stream_id
+from .._backends import check_device
+from .._checks import integer
+from .._drawing import arrays
+from .._drawing.execute import materialize_range
+from .._errors import FaninValueError, shown
+from .._kernels.samplers import word
+from .._plans.plan import SamplerPlan
+from .._seeding import check_name, check_source, take_key
 
 WORDS = 2**63  # as many as the elements of the largest tensor take: two for each part of a complex128 number
 
 if TYPE_CHECKING:
-    from ._types import Array, Device, Seed
-
-__all__ = ["STREAM_VERSION", "Key", "Stream", "stream_id", "words"]
-
-__dir__ = _listing(globals())
+    from .._types import Array, Device, Seed
 
 
 def words(seed: Seed | None = None, name: str | None = None, start: int = 0, count: int = 1, *,

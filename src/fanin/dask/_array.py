@@ -1,38 +1,21 @@
-"""`fanin.dask`: tensors as Dask arrays. Each chunk is drawn where it is used, so a tensor may be larger than memory.
-
->>> import fanin.dask
->>> w = fanin.dask.array("he_normal", (50_000, 20_000), seed=7, name="encoder.0.weight")  # 4 GB, none of it drawn yet
->>> w.dtype, w.numblocks
-(dtype('float32'), (9, 4))
->>> w[128, :3].compute()  # draws these three elements
-array([-0.00193131, -0.01267242, -0.00565433], dtype=float32)
-"""
+"""`array`: a tensor whose parts are drawn by the tasks of a Dask graph."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import dask.array
 import numpy as np
-
-from ._checks import shape as check_shape
-from ._dtypes import as_dtype
-from ._errors import FaninTypeError, FaninValueError, a_type, missing_dependency
-from ._initializers import Initializer, Registry
-from ._namespace import listing as _listing
-from ._seeding import Key, Stream, check_name, check_source, take_key
-
-try:
-    import dask.array
-except ImportError as _error:
-    raise missing_dependency("fanin.dask", "dask[array]", "dask") from _error
 from dask.base import tokenize
 
+from .._checks import shape as check_shape
+from .._dtypes import as_dtype
+from .._errors import FaninTypeError, FaninValueError, a_type
+from .._initializers import Initializer, Registry
+from .._seeding import Key, Stream, check_name, check_source, take_key
+
 if TYPE_CHECKING:
-    from ._types import DType, Seed, Shape
-
-__all__ = ["array"]
-
-__dir__ = _listing(globals())
+    from .._types import DType, Seed, Shape
 
 
 def array(init: str | dict[str, Any] | Initializer, shape: Shape, chunks: Any = "auto", *, dtype: DType | None = None,
@@ -75,8 +58,7 @@ def array(init: str | dict[str, Any] | Initializer, shape: Shape, chunks: Any = 
     True
     """
     if not isinstance(init, (str, dict, Initializer)):
-        raise FaninTypeError(f"`init` must be a scheme, a name or a config (got {init!r:.100}, "
-                             f"{a_type(init)})")
+        raise FaninTypeError(f"`init` must be a scheme, a name or a config (got {init!r:.100}, {a_type(init)})")
     scheme, dims = Registry.get(init), check_shape(shape)
     dtype = as_dtype("float32" if dtype is None else dtype)
     scheme.describe(dims, dtype)  # a plan finds all that can be wrong with a draw
