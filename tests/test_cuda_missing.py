@@ -6,17 +6,18 @@ These run in every environment: without numba-cuda it is the package that is mis
 import importlib.util
 import subprocess
 import sys
+from ctypes.util import find_library
 
 import numpy as np
 import pytest
 
 import fanin
 from fanin import FaninError, FaninRuntimeError, Normal, Orthogonal, Stream
-from fanin._backends import _cuda, get_backend
+from fanin._backends import _cuda
 
 INSTALLED = importlib.util.find_spec("numba_cuda") is not None
 LACK = _cuda()[1]
-CURE = "nvidia.com/drivers" if INSTALLED else "pip install 'fanin[cuda]'"
+CURES = ["nvidia.com/drivers", *([] if INSTALLED else ["pip install 'fanin[cuda]'"])]
 
 without_cuda = pytest.mark.skipif(LACK is None, reason="this machine, or the simulator, has what CUDA takes")
 
@@ -49,17 +50,22 @@ def test_a_device_that_is_not_there(call, device):
     with pytest.raises(FaninRuntimeError) as caught:
         call(device, stream)
     message = str(caught.value)
-    assert message.startswith(f"`device` '{device}' needs ") and LACK in message and CURE in message
+    assert message.startswith(f"`device` '{device}' needs ") and LACK in message
+    assert all(cure in message for cure in CURES)
     assert "\n" not in message
     assert stream.position == 0
 
 
-@pytest.mark.skipif(not INSTALLED, reason="without numba-cuda the package is what is missing")
-def test_a_numpy_that_is_too_new(monkeypatch):
-    """numba-cuda breaks on numpy 2.5 when it first compiles: the message comes before."""
-    monkeypatch.setattr(np, "__version__", "2.5.0")
-    lack = get_backend("cuda").missing()
-    assert lack == "a numpy older than 2.5, with which numba-cuda breaks (this is 2.5.0): pip install 'numpy<2.5'"
+@without_cuda
+@pytest.mark.parametrize("version", ["2.4.9", "2.5.0", "3.0"])
+def test_all_that_is_missing_is_named_at_once(monkeypatch, version):
+    """Package, numpy (numba-cuda breaks on 2.5 when it first compiles) and driver: no second attempt finds another."""
+    monkeypatch.setattr(np, "__version__", version)
+    missing = {"the package numba-cuda": not INSTALLED, "an NVIDIA driver": find_library("cuda") is None,
+               f"(this is {version}): pip install 'numpy<2.5'": version != "2.4.9"}
+    lack = _cuda()[1]
+    assert {what: what in lack for what in missing} == missing
+    assert lack.count("; and ") == sum(missing.values()) - 1
 
 
 @without_cuda
@@ -67,7 +73,7 @@ def test_a_numpy_that_is_too_new(monkeypatch):
 def test_an_array_on_a_gpu(kind):
     """An `out` that only CUDA could fill is refused for the same reason."""
     stream = Stream(5)
-    with pytest.raises(FaninRuntimeError, match=f"`out`, a {kind.__name__} on a GPU, needs ") as caught:
+    with pytest.raises(FaninRuntimeError, match=f"`out`, an {kind.__name__} on a GPU, needs ") as caught:
         Normal()((4, 3), out=kind(), seed=stream)
     assert LACK in str(caught.value)
     assert stream.position == 0

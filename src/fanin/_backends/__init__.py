@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from typing import Any
 
 from .._errors import FaninRuntimeError, FaninTypeError, FaninValueError
 from .choice import chosen
 from .choice import set_threading as set_threading
+from .requirements import missing_driver, missing_packages
 
 _MODULES = {"cpu": ".cpu", "reference": ".reference", "cuda": ".cuda"}
 # What to do for a device of torch's that nothing is drawn on.
@@ -16,6 +16,7 @@ _COPIED = "draw on the CPU and copy, torch.from_numpy(array).to({!r}); the bits 
 _INSTEAD = {"mps": _COPIED.format("mps"), "xpu": _COPIED.format("xpu"),
             "meta": "a tensor there has no values; `describe` checks a draw, and fanin.torch.init_module gives a "
                     "module on meta memory with device='cpu'"}
+_AND = "; and "  # between things that are missing
 _loaded: dict[str, Any] = {}
 _usable_cuda: Any = None  # the CUDA backend, once it was found to have all that it needs
 
@@ -75,18 +76,20 @@ def find_devices() -> list[tuple[str, str]]:
 
 
 def _cuda() -> tuple[Any, str | None]:
-    """(the CUDA backend, None), or what is missing here as its second item, in a few words and with the cure."""
+    """(the CUDA backend, None), or all that is missing here as its second item, in a few words and with the cure."""
     global _usable_cuda
     if _usable_cuda is not None:
         return _usable_cuda, None
-    # numba itself holds an older target of the same name, which is not the one that was tested
-    if importlib.util.find_spec("numba_cuda") is None:
-        return None, "the package numba-cuda, which is not installed: pip install 'fanin[cuda]'"
+    lacks = missing_packages()
+    if lacks:
+        return None, _AND.join(lacks + missing_driver())
     try:
         backend = get_backend("cuda")
     except Exception as error:  # whatever packages raise that don't fit each other
-        return None, f"numba-cuda, which is here but can't be imported ({error}): pip install 'fanin[cuda]'"
-    lack = backend.missing()
-    if lack is None:
-        _usable_cuda = backend
-    return backend, lack
+        broken = f"a numba-cuda that can be imported (the one here fails: {error}): pip install 'fanin[cuda]'"
+        return None, _AND.join([broken, *missing_driver()])
+    lacks = backend.missing()
+    if lacks:
+        return None, _AND.join(lacks)
+    _usable_cuda = backend
+    return backend, None

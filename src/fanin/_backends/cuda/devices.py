@@ -13,6 +13,7 @@ from numba.cuda.cudadrv.driver import CudaAPIError
 from numba.cuda.cudadrv.error import CudaSupportError
 
 from ..._errors import FaninMemoryError, FaninRuntimeError, FaninValueError
+from ..requirements import NO_DRIVER
 from ..tasks import DeviceView, c_strides
 from .memory import SIMULATED
 
@@ -22,26 +23,26 @@ if TYPE_CHECKING:
 LEGACY, PER_THREAD = 1, 2  # the handles of the two default streams
 
 
-def missing() -> str | None:
-    """What keeps this machine from CUDA, in a few words and with the cure; None where nothing does."""
-    if tuple(map(int, np.__version__.split(".")[:2])) >= (2, 5):
-        return (f"a numpy older than 2.5, with which numba-cuda breaks (this is {np.__version__}): "
-                "pip install 'numpy<2.5'")
+def missing() -> list[str]:
+    """What keeps this machine from CUDA besides packages, each in a few words and with the cure."""
     if SIMULATED:
-        return None
+        return []
+    lacks = _missing_gpu()
+    if not nvvm.is_available():
+        lacks.append("NVIDIA's compiler library NVVM, which was not found: pip install 'fanin[cuda]'")
+    return lacks
+
+
+def _missing_gpu() -> list[str]:
     try:
         count = len(cuda.gpus)
     except CudaSupportError as error:
         if "cannot be found" in str(error):
-            return "an NVIDIA driver, and none was found: install one (nvidia.com/drivers)"
+            return [NO_DRIVER]
         if "NO_DEVICE" not in str(error):
-            return f"an NVIDIA driver that starts ({' '.join(str(error).split())}): see nvidia.com/drivers"
+            return [f"an NVIDIA driver that starts ({' '.join(str(error).split())}): see nvidia.com/drivers"]
         count = 0
-    if count == 0:
-        return "a CUDA device, and the NVIDIA driver finds none on this machine"
-    if not nvvm.is_available():
-        return "NVIDIA's compiler library NVVM, which was not found: pip install 'fanin[cuda]'"
-    return None
+    return [] if count else ["a CUDA device, and the NVIDIA driver finds none on this machine"]
 
 
 def devices() -> list[tuple[str, str]]:
