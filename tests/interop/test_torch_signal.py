@@ -196,7 +196,7 @@ def test_figures_are_those_of_the_tensors():
 
 def test_numbers_beyond_float32s_squares():
     """An rms of 1e-30 or 1e30 is told, though its square is no float32 number."""
-    from fanin.torch._signal.numbers import rms
+    from fanin.torch._measuring.numbers import rms
 
     for scale in (1e-30, 1e-22, 1.0, 1e30):
         assert rms(noise(1000) * scale) == pytest.approx(scale, rel=0.1)

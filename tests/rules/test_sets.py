@@ -1,12 +1,15 @@
 """The built-in rule sets on state dicts of real layers, written down as names and shapes."""
 
 import math
+import typing
 
 import pytest
 
 from fanin import Constant, FaninError, LogOfUniform, MambaALog, MambaDtBias
 from fanin._dtypes import as_dtype
 from fanin.rules import Parameter, Rules
+from fanin.rules._files import rule_sets
+from fanin.rules._names import RuleSet
 
 
 def drawn(name, table):
@@ -132,3 +135,8 @@ def test_state_space_parameters_have_their_own_laws(rules):
     parameters = [Parameter(name, tuple(shape), as_dtype("float32")) for name, (shape, _) in STATE_SPACE.items()]
     assert {row.parameter.name: row.scheme for row in Rules.read(rules).assign(parameters)} == \
         {name: scheme for name, (_, scheme) in STATE_SPACE.items()}
+
+
+def test_the_literals_for_editors_are_the_files():
+    """What editors offer for `Rules.read` is what there is."""
+    assert list(typing.get_args(RuleSet)) == rule_sets()

@@ -17,11 +17,10 @@ from .report import Audit
 from .sources import nbytes, open_source
 
 if TYPE_CHECKING:
-    from .._initializers import Initializer
+    from ..rules._names import RulesLike
 
 
-def audit(source: str | os.PathLike[str] | Mapping[str, Any],
-          rules: Rules | Initializer | str | os.PathLike[str] | Mapping[str, Any] | list[Any] | None = None, *,
+def audit(source: str | os.PathLike[str] | Mapping[str, Any], rules: RulesLike | None = None, *,
           layout: Literal["torch", "jax"] = "torch", progress: Callable[[int, int], object] | None = None) -> Audit:
     """What a checkpoint holds: which law each tensor follows, what its scale equals, and what is worth a second look.
 

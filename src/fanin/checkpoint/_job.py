@@ -19,6 +19,7 @@ from ._spec.spec import Spec
 
 if TYPE_CHECKING:
     from .._types import DType
+    from ..rules._names import RulesLike
 
 
 class Job(NamedTuple):
@@ -45,7 +46,7 @@ class Job(NamedTuple):
     rules: Rules
 
 
-def make_job(spec: Any, rules: Any, *, seed: Any = 0, dtype: DType | None = None, layout: str = "torch",
+def make_job(spec: Any, rules: RulesLike, *, seed: Any = 0, dtype: DType | None = None, layout: str = "torch",
              max_shard_size: int | str | None = None, shard: tuple[int, int] | str | None = None,
              partial: bool = False) -> Job:
     """Read the model and the rules, and decide what every tensor gets. The arguments are those of `checkpoint.init`.

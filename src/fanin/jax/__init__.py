@@ -19,10 +19,10 @@ from .._namespace import listing as _listing
 from ._arrays import make_array as make_array
 from ._initializer import KeyedInitializer as KeyedInitializer
 from ._initializer import initializer as initializer
+from ._measuring.measure import signal as signal
 from ._models import Initialized as Initialized
 from ._models import init_model as init_model
 from ._models import parameters as parameters
-from ._signal.measure import signal as signal
 from ._verify import verify_model as verify_model
 
 __all__ = [

@@ -23,6 +23,7 @@ from ._slots import Arrays
 if TYPE_CHECKING:
     from .._seeding import Stream
     from .._types import Seed
+    from ..rules._names import RulesLike
 
 
 class Initialized(NamedTuple):
@@ -54,7 +55,7 @@ def parameters(model: Any, *, buffers: bool | str | Sequence[str] = False) -> li
     return asked(read_model(model, buffers)[0])
 
 
-def init_model(model: Any, rules: Any, *, seed: Seed | None = None, shardings: Any = None,
+def init_model(model: Any, rules: RulesLike, *, seed: Seed | None = None, shardings: Any = None,
                buffers: bool | str | Sequence[str] = False, partial: bool = False, dry_run: bool = False
                ) -> Initialized:
     """Initialize a whole model: each parameter by the first rule that matches, keyed by its name.

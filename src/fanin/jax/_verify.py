@@ -18,9 +18,10 @@ from ._models import read_model
 
 if TYPE_CHECKING:
     from .._types import Array, Seed
+    from ..rules._names import RulesLike
 
 
-def verify_model(model: Any, rules: Any, *, seed: Seed | None = None, buffers: bool | str | Sequence[str] = False
+def verify_model(model: Any, rules: RulesLike, *, seed: Seed | None = None, buffers: bool | str | Sequence[str] = False
                  ) -> Comparison:
     """Compare a model's arrays with what `init_model` would draw for them, bit by bit.
 

@@ -17,9 +17,9 @@ except ModuleNotFoundError as _error:
     raise _missing_dependency("fanin.keras", "keras", "keras") from _error
 
 from .._namespace import listing as _listing
+from ._measuring.measure import signal as signal
 from ._model import init_model as init_model
 from ._model import parameters as parameters
-from ._signal.measure import signal as signal
 from ._verify import verify_model as verify_model
 
 __all__ = ["init_model", "parameters", "signal", "verify_model"]

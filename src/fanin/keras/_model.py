@@ -18,6 +18,7 @@ from ._names import places
 
 if TYPE_CHECKING:
     from .._types import Array, Seed
+    from ..rules._names import RulesLike
 
 FLOATING_QUANTIZATION = (None, "float8")  # whose kernels stay what they were
 
@@ -39,7 +40,7 @@ def parameters(model: keras.layers.Layer, *, buffers: bool | str | Sequence[str]
     return asked(find_slots(model, buffers))
 
 
-def init_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = None,
+def init_model(model: keras.layers.Layer, rules: RulesLike, *, seed: Seed | None = None,
                buffers: bool | str | Sequence[str] = False, partial: bool = False, dry_run: bool = False) -> Table:
     """Initialize a model's variables, each by the first rule that matches its name.
 

@@ -17,9 +17,10 @@ from ._model import find_slots
 
 if TYPE_CHECKING:
     from .._types import Array, Seed
+    from ..rules._names import RulesLike
 
 
-def verify_model(model: keras.layers.Layer, rules: Any, *, seed: Seed | None = None,
+def verify_model(model: keras.layers.Layer, rules: RulesLike, *, seed: Seed | None = None,
                  buffers: bool | str | Sequence[str] = False) -> Comparison:
     """Compare a model's variables with what `init_model` would draw into them, bit by bit; nothing is assigned.
 

@@ -22,10 +22,10 @@ from .._signal import LayerSignal as LayerSignal
 from .._signal import Signal as Signal
 from ._distribute import distribute as distribute
 from ._groups import param_groups as param_groups
+from ._measuring.coordinates import coord_check as coord_check
+from ._measuring.measure import signal as signal
 from ._module import init_module as init_module
 from ._module import parameters as parameters
-from ._signal.coordinates import coord_check as coord_check
-from ._signal.measure import signal as signal
 from ._verify import verify_module as verify_module
 
 __all__ = ["Comparison", "CoordCheck", "Coordinates", "LayerSignal", "Signal", "coord_check", "distribute",

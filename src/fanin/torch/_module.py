@@ -27,6 +27,7 @@ from ._ties import check_apart
 if TYPE_CHECKING:
     from .._seeding import Stream
     from .._types import Seed
+    from ..rules._names import RulesLike
 
 
 def parameters(module: nn.Module, *, buffers: bool | str | Sequence[str] = False, prefix: str = "") -> list[Parameter]:
@@ -56,7 +57,7 @@ def parameters(module: nn.Module, *, buffers: bool | str | Sequence[str] = False
     return asked(find_slots(module, buffers, prefix))
 
 
-def init_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
+def init_module(module: nn.Module, rules: RulesLike, *, seed: Seed | None = None,
                 device: str | torch.device | None = None, buffers: bool | str | Sequence[str] = False,
                 refill_buffers: bool | str | Sequence[str] = False, prefix: str = "", partial: bool = False,
                 dry_run: bool = False) -> Table:

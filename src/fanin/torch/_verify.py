@@ -22,11 +22,12 @@ from ._slots import find_slots
 if TYPE_CHECKING:
     from .._seeding import Stream
     from .._types import Array, Seed
+    from ..rules._names import RulesLike
 
 _ROUNDING = 4  # units in the last place of the largest element
 
 
-def verify_module(module: nn.Module, rules: Any, *, seed: Seed | None = None,
+def verify_module(module: nn.Module, rules: RulesLike, *, seed: Seed | None = None,
                   buffers: bool | str | Sequence[str] = False, prefix: str = "") -> Comparison:
     """Compare a module's parameters with what `init_module` would draw into them, bit by bit; nothing is written.
 

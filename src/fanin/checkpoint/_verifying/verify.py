@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ..._errors import FaninError, FaninValueError
 from ..._seeding import STREAM_VERSION, check_seed
@@ -19,6 +19,9 @@ from .._spec.tables import layers_in, noted
 from .._worker import Worker
 from .compare import Tally
 from .contents import Contents, files_of, misfits, read_contents
+
+if TYPE_CHECKING:
+    from ...rules._names import RulesLike
 
 _MISSING = "is missing, but the index lists it"
 
@@ -53,7 +56,7 @@ class Report(NamedTuple):
         return self.problem == _MISSING
 
 
-def verify(path: str | os.PathLike[str], rules: Any = None, *, seed: int | None = None,
+def verify(path: str | os.PathLike[str], rules: RulesLike | None = None, *, seed: int | None = None,
            layout: Literal["torch", "jax"] | None = None,
            progress: Callable[[int, int], object] | None = None, begin: Callable[[str], object] | None = None
            ) -> list[Report]:
@@ -137,7 +140,8 @@ def _counter(contents: Iterable[Contents], progress: Callable[[int, int], object
     return count
 
 
-def _rows(contents: Sequence[Contents], rules: Any, seed: Any, layout: str | None) -> tuple[dict[str, Row], int]:
+def _rows(contents: Sequence[Contents], rules: RulesLike | None, seed: Any, layout: str | None
+          ) -> tuple[dict[str, Row], int]:
     """({name: row}, seed): what the tensors of all the files are, by the arguments and else by the metadata."""
     metadata = contents[0].metadata
     version = metadata.get("fanin.stream_version")

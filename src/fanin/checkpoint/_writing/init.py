@@ -13,9 +13,10 @@ from .run import Watch, Written, ignore, write_job
 
 if TYPE_CHECKING:
     from ..._types import DType
+    from ...rules._names import RulesLike
 
 
-def init(spec: Any, output: str | os.PathLike[str], rules: Any, *, seed: int = 0, dtype: DType | None = None,
+def init(spec: Any, output: str | os.PathLike[str], rules: RulesLike, *, seed: int = 0, dtype: DType | None = None,
          layout: Literal["torch", "jax"] = "torch", max_shard_size: int | str | None = None,
          shard: tuple[int, int] | str | None = None, partial: bool = False, overwrite: bool = False,
          progress: Callable[[int, int], object] | None = None, begin: Callable[[str], object] | None = None,

@@ -22,9 +22,10 @@ from .probes import Probes, first_real
 
 if TYPE_CHECKING:
     from ..._types import Seed
+    from ...rules._names import RulesLike
 
 
-def signal(model: nn.Module, *inputs: Any, rules: Any = None, compare: Mapping[str, Any] | None = None,
+def signal(model: nn.Module, *inputs: Any, rules: RulesLike | None = None, compare: Mapping[str, Any] | None = None,
            seed: Seed | None = None, loss: Callable[[Any], Any] | None = None, grad: bool = True,
            spectrum: bool = False) -> Signal | Comparison:
     """See whether a signal lives: one forward and one backward pass, and for each layer how large it is there.

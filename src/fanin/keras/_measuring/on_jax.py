@@ -8,8 +8,8 @@ from typing import Any
 import keras
 
 from ..._signal import Batch, Passed
-from ...jax._signal import passes
-from ...jax._signal.taps import Taps
+from ...jax._measuring import passes
+from ...jax._measuring.taps import Taps
 from ...rules._slots import Slot
 from .calls import intercepted, kind_of
 

@@ -25,13 +25,15 @@ from .calls import attributes_kept
 
 if TYPE_CHECKING:
     from ..._types import Array, Seed
+    from ...rules._names import RulesLike
 
 BACKENDS = {"torch": "on_torch", "jax": "on_jax"}  # which have gradients here; others run forward only
 
 
-def signal(model: keras.layers.Layer, *inputs: Any, rules: Any = None, compare: Mapping[str, Any] | None = None,
-           seed: Seed | None = None, loss: Callable[[Any], Any] | None = None, grad: bool = True,
-           spectrum: bool = False, training: bool = True) -> Signal | Comparison:
+def signal(model: keras.layers.Layer, *inputs: Any, rules: RulesLike | None = None,
+           compare: Mapping[str, Any] | None = None, seed: Seed | None = None,
+           loss: Callable[[Any], Any] | None = None, grad: bool = True, spectrum: bool = False,
+           training: bool = True) -> Signal | Comparison:
     """See whether a signal lives: a forward and a backward pass, and for each layer how large it is there.
 
     The result and its verdict are those of `fanin.torch.signal`. Nothing is assigned to the model's variables, its

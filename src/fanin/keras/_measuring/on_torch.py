@@ -10,8 +10,8 @@ import torch
 
 from ..._signal import Batch, Passed
 from ...rules._slots import Slot
-from ...torch._signal import losses, numbers, state
-from ...torch._signal.probes import Probes
+from ...torch._measuring import losses, numbers, state
+from ...torch._measuring.probes import Probes
 from .calls import intercepted, kind_of
 
 

@@ -22,9 +22,10 @@ from .intercept import intercepted
 
 if TYPE_CHECKING:
     from ..._types import Seed
+    from ...rules._names import RulesLike
 
 
-def signal(apply: Callable[..., Any], variables: Any, *inputs: Any, rules: Any = None,
+def signal(apply: Callable[..., Any], variables: Any, *inputs: Any, rules: RulesLike | None = None,
            compare: Mapping[str, Any] | None = None, seed: Seed | None = None,
            loss: Callable[[Any], Any] | None = None, grad: bool = True, spectrum: bool = False) -> Signal | Comparison:
     """See whether a signal lives: a forward and a backward pass, and for each layer how large it is there.
