@@ -10,6 +10,7 @@ from fanin.torch import init_module
 
 # 5 sigma for a std, and for Kolmogorov and Smirnov's distance a false alarm of 1e-6 in each comparison
 SIGMAS, FALSE_ALARM = 5, 1e-6
+ENOUGH = 500  # numbers whose extremes tell bounds: of fewer they differ by more than the allowed third by chance
 
 
 def compare_with_original(build, recipe, *, seed=7, draws=1):
@@ -48,5 +49,7 @@ def compare(name, theirs, mine):
     assert abs(mine.std() - std) < SIGMAS * error, f"{name}: std {mine.std():.5g}, of the original {std:.5g}"
     assert abs(mine.mean() - theirs.mean()) < SIGMAS * std * math.sqrt(2 / count), f"{name}: mean"
     assert stats.ks_2samp(theirs[:100_000], mine[:100_000]).pvalue > FALSE_ALARM, f"{name}: another distribution"
+    if count < ENOUGH:
+        return
     reach = np.abs(theirs).max() / np.abs(mine).max()
     assert 1 / 1.35 < reach < 1.35, f"{name}: other bounds, {np.abs(mine).max():.5g} and {np.abs(theirs).max():.5g}"

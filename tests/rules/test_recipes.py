@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import re
 import runpy
 from pathlib import Path
 
@@ -206,7 +207,7 @@ def test_recipes_say_where_they_are_from(name):
     recipe, rules = Rules.read(name).recipe, Rules.read(name)
     assert recipe.name == name and recipe.title and recipe.version >= 1
     assert recipe.paper or recipe.repository
-    assert len(recipe.read.split("-")) == 3
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d(, commit [0-9a-f]{7})?", recipe.read)
     assert all(each.meaning for each in rules.declared().values())
     text = Recipes(name).to_text()
     assert recipe.title[:40] in text and recipe.read in text
@@ -267,8 +268,9 @@ def test_a_recipe_says_what_else_changes():
 
 @pytest.mark.parametrize("change, message", [
     ({"optimizer": [{"role": "queries"}]}, "`role` must be one of"),
+    ({"optimizer": [{"in_block": "no"}]}, "`in_block` must be"),
     ({"optimizer": [{"lr": "=1/width"}]}, "uses width, which no variable is"),
-    ({"optimizer": [{"rate": 1}]}, "may have role, experts, lr"),
+    ({"optimizer": [{"rate": 1}]}, "may have role, experts, in_block, lr"),
     ({"forward": [{"what": "logits"}]}, "must have `what` and `factor`"),
     ({"forward": [{"what": "logits", "factor": "1/m"}]}, "must be a number or an expression"),
     ({"title": 3}, "a table with `name` and `title`"),

@@ -64,8 +64,8 @@ def _one(rules: Rules) -> Content:
             for name, each in rules.declared().items())),
         Grid((Column("role"), Column("gets"), Column("what it is")), tuple(_roles(rules))),
         Grid((Column("optimizer: role"), *(Column(f"{key} times") for key in FACTORS)), tuple(
-            (_for(each.role, each.experts) or "all others", *(_factor(getattr(each, key)) for key in FACTORS))
-            for each in recipe.optimizer)),
+            (_for(each.role, each.experts, each.in_block) or "all others",
+             *(_factor(getattr(each, key)) for key in FACTORS)) for each in recipe.optimizer)),
         Grid((Column("forward pass"), Column("times"), Column("remark")), tuple(
             (each.what, _factor(each.factor), each.text) for each in recipe.forward)),
     ]
@@ -80,8 +80,9 @@ def _roles(rules: Rules) -> list[tuple[str, str, str]]:
     rows = []
     for entry in rules.get_config()["rule"]:
         roles = entry.get("role", [entry["match"]])
+        where = f" in {entry['match']}" if "role" in entry and entry["match"] != "*" else ""
         for role in [roles] if isinstance(roles, str) else roles:
-            rows.append((_for((role,), entry.get("experts")), _init(entry["init"]),
+            rows.append((_for((role,), entry.get("experts")) + where, _init(entry["init"]),
                          meaning(role) if "role" in entry else _MEANINGS.get(str(entry["init"]), "")))
     return rows
 
@@ -89,9 +90,10 @@ def _roles(rules: Rules) -> list[tuple[str, str, str]]:
 _MEANINGS = {"start": "what a layer's own meaning tells, first of all: norms, state spaces, adapters"}
 
 
-def _for(roles: tuple[str, ...], experts: bool | None) -> str:
+def _for(roles: tuple[str, ...], experts: bool | None, in_block: bool | None = None) -> str:
     of = "" if experts is None else ", experts" if experts else ", no experts"
-    return f"{', '.join(roles)}{of}"
+    where = "" if in_block is None else ", in blocks" if in_block else ", in no block"
+    return f"{', '.join(roles)}{of}{where}"
 
 
 def _init(init: Any) -> str:

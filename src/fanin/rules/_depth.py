@@ -8,6 +8,15 @@ from collections.abc import Iterable
 _NUMBER = re.compile(r"(?:(?<=[./])|^)\d+(?=[./])")
 
 
+def in_block(name: str) -> bool:
+    """Whether a parameter is in one of several blocks: its name has a number between dots.
+
+    >>> in_block("layers.3.norm.weight"), in_block("norm.weight")
+    (True, False)
+    """
+    return _NUMBER.search(name) is not None
+
+
 class Depths:
     """Over the names of a whole model: "encoder.layers.3.fc.weight" is in layer 3 of the stack "encoder.layers."."""
 

@@ -21,14 +21,21 @@ class OptimizerRule(NamedTuple):
     Attributes:
         role: the roles that it is for; empty: all others.
         experts: only those of experts, or only others; None: both.
+        in_block: only those whose name has a block's number, as layers.3.norm.weight, or only others; None: both.
         lr, eps, weight_decay: what to multiply the optimizer's own by; "=base_width/width".
     """
 
     role: tuple[str, ...] = ()
     experts: bool | None = None
+    in_block: bool | None = None
     lr: float | str = 1
     eps: float | str = 1
     weight_decay: float | str = 1
+
+    def is_for(self, role: str, experts: bool, in_block: bool) -> bool:
+        """Whether it is for such a parameter; of unknown role (""), only if it is for all roles."""
+        return ((not self.role or role in self.role) and self.experts in (None, experts)
+                and self.in_block in (None, in_block))
 
     def factors(self, variables: Mapping[str, float]) -> dict[str, float]:
         """{lr, eps, weight_decay: number}; FaninValueError for a variable that has no value."""
@@ -124,8 +131,9 @@ def _read(kind: Any, table: Any) -> Any:
         if "role" in fields:
             roles = [fields["role"]] if isinstance(fields["role"], str) else fields["role"]
             fields["role"] = tuple(check_role(each) for each in roles)
-        if fields.get("experts") is not None:
-            flag("experts", fields["experts"])
+        for key in ("experts", "in_block"):
+            if fields.get(key) is not None:
+                flag(key, fields[key])
         for key in (*FACTORS, "factor"):
             if key in fields and not is_expression(fields[key]) and not isinstance(fields[key], (int, float)):
                 raise FaninTypeError(f"`{key}` must be a number or an expression such as '=1/width' (got "

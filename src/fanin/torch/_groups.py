@@ -11,7 +11,7 @@ from .._checks import nonnegative
 from .._errors import FaninValueError, listed
 from ..rules import Parameter, Rules
 from ..rules._advice import unknown_roles
-from ..rules._depth import Depths
+from ..rules._depth import Depths, in_block
 from ..rules._recipe import FACTORS, OptimizerRule
 from ..rules._roles import Role, Roles
 from ..rules._slots import Slot
@@ -97,7 +97,7 @@ def make_groups(model: nn.Module, rules: Rules, base: Mapping[str, Any]) -> list
     _check_known(trained, roles, factors, "" if rules.recipe is None else rules.recipe.name)
     found: dict[OptimizerRule, list[_Trained]] = {}
     for each in trained:
-        found.setdefault(_entry(roles.of(each.parameter), entries), []).append(each)
+        found.setdefault(_entry(each.parameter, roles, entries), []).append(each)
     return [_group(members, roles, factors[entry], base) for entry, members in found.items()]
 
 
@@ -143,26 +143,30 @@ def _check_known(trained: Iterable[_Trained], roles: Roles, factors: Mapping[Opt
                  name: str) -> None:
     """FaninValueError for parameters without a role whose factors depend on it."""
     left = [each.parameter for each in trained
-            if not roles.of(each.parameter).name and _ambiguous(roles.of(each.parameter), factors)]
+            if not roles.of(each.parameter).name and _ambiguous(each.parameter, roles, factors)]
     if left:
         raise FaninValueError(unknown_roles(name, left, roles))
 
 
-def _ambiguous(role: Role, factors: Mapping[OptimizerRule, Mapping[str, float]]) -> bool:
+def _ambiguous(parameter: Parameter, roles: Roles, factors: Mapping[OptimizerRule, Mapping[str, float]]) -> bool:
     """Whether what is of unknown role would have other factors by one entry than by another."""
     possible = []
     for entry, values in factors.items():
-        if entry.experts in (None, role.experts):
+        if _is_for(entry._replace(role=()), parameter, roles):
             possible.append(tuple(values.values()))
             if not entry.role:
                 break
     return len(set(possible)) > 1
 
 
-def _entry(role: Role, entries: Iterable[OptimizerRule]) -> OptimizerRule:
-    """The first entry that is for a role."""
-    return next((entry for entry in entries if (not entry.role or role.name in entry.role)
-                 and entry.experts in (None, role.experts)), _NONE)
+def _entry(parameter: Parameter, roles: Roles, entries: Iterable[OptimizerRule]) -> OptimizerRule:
+    """The first entry that is for a parameter."""
+    return next((entry for entry in entries if _is_for(entry, parameter, roles)), _NONE)
+
+
+def _is_for(entry: OptimizerRule, parameter: Parameter, roles: Roles) -> bool:
+    role = roles.of(parameter)
+    return entry.is_for(role.name, role.experts, in_block(parameter.name))
 
 
 def _group(members: list[_Trained], roles: Roles, factors: Mapping[str, float], base: Mapping[str, Any]
