@@ -85,14 +85,14 @@ def check_name(name: Any) -> str | None:
 
 
 class Stream:
-    """A seed that gives each use the next stream id: 0, 1, 2, …
+    """A seed for a sequence of draws without names: each draw gets other numbers than those before it.
 
-    Two draws from one stream differ; a second `Stream` with the same seed repeats them in the same order. Streams are
-    thread-safe, and a pickle holds the position, so a reloaded stream goes on where it was.
+    A second `Stream` with the same seed repeats the draws in the same order: draw number 0, 1, 2, … has that stream id.
+    Streams are thread-safe. A pickle holds the position, so a reloaded stream continues where it was.
 
     Args:
         seed: an int in [0, 2**64).
-        position: the stream id that the next use takes; an int in [0, 2**63).
+        position: the stream id of the next draw; an int in [0, 2**63).
 
     Raises:
         FaninTypeError, FaninValueError: seed or position is not such an int.

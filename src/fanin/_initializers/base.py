@@ -32,10 +32,10 @@ PLANS_KEPT = 256  # per scheme: a model has fewer different shapes, and a loop o
 
 
 class Initializer(Scheme):
-    """A scheme: what to draw, for any shape and dtype, on any device, whole or in part, always with the same bits.
+    """A scheme: it says what to draw, for any shape and dtype, on any device, whole or in part.
 
-    A subclass stores its constructor's arguments under their own names and says in `plan` what to draw. It is then
-    immutable, compared and hashed by value, and has a config, a pickle and a repr.
+    A subclass stores its constructor's arguments under their own names, and says in `plan` what to draw. Its objects
+    are then immutable, compared and hashed by value, and have a config, a pickle and a repr.
 
     >>> from fanin import Initializer, Normal
     >>> class HalfHe(Initializer):
@@ -70,9 +70,9 @@ class Initializer(Scheme):
             dtype: float32 by default; float16, bfloat16, float64, complex64, complex128, by name or as a dtype of
                 numpy, ml_dtypes, torch or JAX. With `out`, the array's.
             device: "cpu" by default; "cuda" (this thread's current GPU), "cuda:1" or a torch.device; or "reference",
-                the slow pure-Python oracle. With `out`, where the array is.
-            seed: an int in [0, 2**64), a `Stream`, or None, the default stream (see `fanin.seed`). The same int
-                without a name gives the same words each time: two layers drawn so start equal. Give names. (Two
+                slow and in pure Python, to check results. With `out`, where the array is.
+            seed: an int in [0, 2**64), a `Stream`, or None for the default stream (see `fanin.seed`). An int without
+                a name gives the same numbers at each call, so two layers would start equal: give names. (Two
                 such draws of different shapes or schemes are a `FaninWarning`, once in a process.)
             name: the parameter's name. It keys the draw, so that values depend neither on the order of calls nor on
                 other parameters.

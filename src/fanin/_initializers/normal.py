@@ -34,8 +34,8 @@ class Normal(Initializer):
         mean: finite.
         std: finite, >= 0; 0 gives the constant `mean`.
 
-    Box-Muller on the element's pair of words, so a fixed number of words per element; float32 reaches |z| = 6.764, and
-    z is within 2e-6 of exact arithmetic on the same words (float64: 9.49 and 1e-14). Half types are computed in float32
+    z comes from the Box-Muller method, with a fixed number of random words for each element. float32 reaches
+    |z| = 6.764, with an error of at most 2e-6 (float64: 9.49 and 1e-14). Half types are computed in float32
     and rounded once. A complex draw has E|z - mean|² = std², half of it in each part, and a real mean.
 
     Raises:
@@ -62,19 +62,19 @@ class Normal(Initializer):
 
 
 class TruncatedNormal(Initializer):
-    """N(mean, std²) conditioned on [lower, upper], by inverting its distribution function.
+    """N(mean, std²) cut at `lower` and `upper`: values outside the bounds never occur.
 
-    Every element is mean + std·Φ⁻¹(Φ(a) + u·(Φ(b) - Φ(a))), a and b the bounds in std units.
+    Every element is mean + std·Φ⁻¹(Φ(a) + u·(Φ(b) - Φ(a))), with u uniform, a and b the bounds in std units.
 
     Args:
         mean: finite.
-        std: finite, >= 0; that of the untruncated normal.
-        lower, upper: lower <= upper, infinite for a one-sided cut; equal ones give the constant. A
-            complex draw is cut by modulus, |z - mean| <= upper, and wants lower = -upper.
-        bounds: "std", lower and upper in std units around the mean, or "absolute".
+        std: finite, >= 0; that of the normal distribution before the cut.
+        lower, upper: lower <= upper; infinite for a one-sided cut; equal bounds give the constant. A
+            complex draw is cut by modulus, |z - mean| <= upper, and needs lower = -upper.
+        bounds: "std": lower and upper are in std units around the mean; or "absolute".
 
-    No rejection, no temporaries, one word per element; right in far tails, for one-sided and very narrow bounds and a
-    mean far outside them, and without a pile-up at a bound. Values stay inside the bounds after rounding.
+    There is no rejection and there are no temporaries. The distribution is right in far tails, for one-sided and very
+    narrow bounds, and for a mean far outside them. Values don't pile up at a bound, and rounding keeps them inside.
 
     Raises:
         FaninTypeError, FaninValueError: a parameter out of its range; when drawn: bounds that hold no value of the

@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 
 class Orthogonal(Initializer):
-    """gain·Q, Q a Haar-distributed (semi-)orthogonal matrix; unitary for complex dtypes.
+    """gain·Q, Q a random (Haar-distributed) matrix with orthonormal rows or columns; unitary for complex dtypes.
 
     Args:
-        gain: finite, or an activation as of `fanin.math.gain`; a factor of the whole matrix.
+        gain: finite, or an activation as in `fanin.math.gain`; a factor of the whole matrix.
         axis: the axis that indexes the matrix's rows; the others, in C order, index its columns. 0 is torch's choice,
             -1 that of JAX and Keras.
 
-    The side with fewer rows or columns is orthonormal: QᵀQ = gain²·I for a tall matrix, QQᵀ for a wide one. A product
-    of Householder reflectors of independent normal vectors, without a factorization, computed in float32 (float64 for
-    float64 and complex128): the Gram matrix is within 1e-5·gain² (1e-13) of gain²·I for sides up to 4096. Its bits may
-    differ between machines, thread counts and shards, elements by at most 1e-5·gain (1e-13). Reflector k is row k, from
-    its diagonal on, of a (smaller side, larger side) tensor of standard normals with the draw's own seed and stream.
+    For W = gain·Q, WᵀW = gain²·I if the matrix is tall, and WWᵀ = gain²·I if it is wide. W is a product of Householder
+    reflectors of independent normal vectors, computed in float32 (float64 for float64 and complex128). These products
+    are within 1e-5·gain² (1e-13) of gain²·I for sides up to 4096. Bits may differ between machines, thread counts and
+    shards, elements by at most 1e-5·gain (1e-13). Reflector k is row k, from its diagonal on, of a
+    (smaller side, larger side) tensor of standard normals with the draw's own seed and stream.
 
     Raises:
         FaninTypeError, FaninValueError: a parameter out of its range; when drawn: rank below 2, an axis that doesn't

@@ -46,17 +46,17 @@ class _Registry:
 
     def get(self, name: Name | str | Mapping[str, Any] | Initializer, *, profile: Profile | str | None = None,
             **parameters: Any) -> Initializer:
-        """The scheme that a name, a table or a config stands for, with some parameters changed.
+        """The scheme for a name, a dict or a config; parameters given here replace its own.
 
         Args:
-            name: a preset's name or alias, in any spelling; "profile:name"; a table of a name and parameters, as rule
-                files have it: {"name": "normal", "std": 0.02}, `profile` may be one of them; a config (`get_config`'s
-                dict, which has "scheme"); or a scheme, which is returned, changed if parameters are given.
-            profile: what one framework means by the name, with its defaults and layout: torch, torch03, jittor, flint,
-                storch, jax (also flax) or keras (also tf).
-            parameters: of the scheme, overriding the preset's; other frameworks' spellings are understood (stddev,
+            name: a preset's name or alias, in any spelling; "profile:name"; a dict of a name and parameters, as in
+                rule files: {"name": "normal", "std": 0.02}, also with `profile`; a config (the dict of `get_config`,
+                which has "scheme"); or a scheme, of which a changed copy is returned if parameters are given.
+            profile: use the meaning of the name in one framework, with its defaults and layout: torch, torch03,
+                jittor, flint, storch, jax (also flax) or keras (also tf).
+            parameters: of the scheme, instead of the preset's own; other frameworks' spellings are understood (stddev,
                 minval, gain and a for scaled presets, …). `gain` and `nonlinearity` take activations as
-                `fanin.math.gain` does, "silu" or a function, and those of torch's family of profiles its table.
+                `fanin.math.gain` does, "silu" or a function; profiles of torch and its relatives use torch's table.
 
         Returns:
             An `Initializer`.
@@ -119,12 +119,12 @@ class _Registry:
     def register(self, name: str, *aliases: str, override: bool = False) -> Callable[[T], T]:
         """Register a scheme under a name: a decorator for an `Initializer` class, or a call with an instance.
 
-        A class's configs carry the name, so `from_config` finds it; an instance becomes a preset. A class of the same
-        module and qualified name as the one that has the name takes its place, as when a notebook's cell is run again.
+        A class's configs contain the name, so `from_config` finds it; an instance becomes a preset. A class with the
+        same module and qualified name as the registered one replaces it, as when a notebook's cell is run again.
 
         Args:
             name, aliases: strings; their spelling doesn't matter afterwards.
-            override: whether a name that is taken may be taken over.
+            override: whether a name that is taken may be replaced.
 
         Returns:
             A decorator that returns what it is given.

@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 
 
 class Sparse(Initializer):
-    """In each column exactly ceil(sparsity·rows) zeros, at random rows; the other elements are N(0, std²).
+    """N(0, std²), with exactly ceil(sparsity·rows) zeros in each column, at random rows.
 
     Args:
         sparsity: the fraction of zeros, between 0 and 1.
         std: finite, >= 0; of the elements that are not zero.
         axis: the axis that indexes the rows; every position on the other axes is a column. 0 is torch's choice.
 
-    The rows of a column are permuted by a key of its own, the words of block 2**63 + column of the draw's own seed and
-    stream, so each subset of rows is equally likely and any element can be made alone.
+    A random permutation of its rows says which elements of a column are zero. Its key is the words of block
+    2**63 + column of the draw's seed and stream. So each subset of rows is equally likely, and any element can be drawn
+    alone.
 
     Raises:
         FaninTypeError, FaninValueError: a parameter out of its range; when drawn: rank 0, or an axis that doesn't

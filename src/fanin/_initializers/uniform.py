@@ -26,9 +26,9 @@ class Uniform(Initializer):
     Args:
         low, high: finite, low <= high. Equal bounds give the constant.
 
-    float32 has u = k·2**-24 (float64: k·2**-53), value = fma(u, high - low, low), and half types are rounded from it
-    once. A value that rounding takes to `high` or below `low` becomes the dtype's nearest one inside, so `high` never
-    comes out. A complex draw is uniform on the disk with centre (low + high)/2 and radius (high - low)/2.
+    In float32 u is a multiple of 2**-24 (float64: 2**-53), and the value is fma(u, high - low, low). Half types are
+    rounded from float32 once. If rounding leads out of [low, high), the value is the dtype's nearest one inside, so
+    `high` never occurs. A complex draw is uniform on the disk with centre (low + high)/2 and radius (high - low)/2.
 
     Raises:
         FaninTypeError, FaninValueError: a bound is not a finite number, or low > high; when drawn: the dtype has no

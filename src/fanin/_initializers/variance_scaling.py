@@ -28,19 +28,19 @@ COMPLEX_CUT_AT_TWO_STD = 0.9619618280082136
 
 
 class VarianceScaling(Initializer):
-    """Numbers of mean 0 and variance scale/n, where n comes from the fans of the shape.
+    """Random numbers with mean 0 and variance scale/n, where n comes from the numbers of inputs and outputs (fans).
 
     Args:
         scale: finite, >= 0. It scales the variance: torch's and Keras' `gain` is its square root.
         mode: n is "fan_in", "fan_out", "fan_avg" = (fan_in + fan_out)/2, or "fan_geo_avg" = √(fan_in·fan_out).
-        distribution: "truncated_normal", cut at ±2 std of its parent, whose std is raised so that the values' std is
-            √(scale/n); "normal"; or "uniform", on ±√(3·scale/n).
-        layout: the role of each axis: o out, i in, b batch (ignored), * the kernel axes. "oi*" is torch, "*io" JAX,
-            Keras and TensorFlow, "o*i" MLX, "ioo" an attention projection with two output axes.
+        distribution: "normal"; "truncated_normal", a normal cut at ±2 of its own std, which is raised so that the
+            values have the std √(scale/n); or "uniform", on ±√(3·scale/n).
+        layout: the meaning of each axis: o outputs, i inputs, b batch (ignored), * the kernel axes. "oi*" is torch,
+            "*io" JAX, Keras and TensorFlow, "o*i" MLX, "ioo" an attention projection with two output axes.
         groups: of a grouped convolution; divides fan_out, or fan_in when transposed.
         transposed: whether the weight is a transposed convolution's; doesn't reorder axes: torch's is "io*" with
             transposed=True.
-        fan_in, fan_out: > 0; given, they replace what the shape says, and a bias or scalar can be scaled too.
+        fan_in, fan_out: > 0; they replace the fans of the shape, and make it possible to scale a bias or a scalar.
 
     A complex draw has E|z|² = scale/n: normal, cut at modulus 2 std, or uniform on a disk of radius √(2·scale/n).
 

@@ -1,4 +1,4 @@
-"""Whole models on disk: names, shapes and dtypes in; rules; safetensors files out, and compared again.
+"""Write a whole model's initial weights to disk by rules, and verify them.
 
 >>> import tempfile, fanin
 >>> import numpy as np

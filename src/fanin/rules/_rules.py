@@ -36,39 +36,39 @@ _CONFIG = ("rule", "recipe", "variables", "roles", "strict", "version")
 
 
 class Rules:
-    """Which scheme initializes which parameter of a model: ordered, and the first rule that matches wins.
+    """An ordered list of rules, which say which scheme each parameter of a model gets; the first that matches wins.
 
     Args:
-        entries: tables as below, or pairs (match, init), or one mapping {match: init}.
-        variables: numbers that expressions may use besides their own.
+        entries: dicts as below, or pairs (match, init), or one mapping {match: init}.
+        variables: {name: number}, more names for expressions.
         strict: whether a parameter that no rule matches is an error; otherwise it stays as it is.
-        roles: {pattern: role} of parameters whose role fanin doesn't know, or takes for another one:
+        roles: {pattern: role} of parameters whose role fanin doesn't know, or gets wrong:
             {"*.wo": "attention_out"}. A pattern is as `match`, over the name with or without its last step.
 
     The keys of an entry:
 
     - `match`: a glob over the whole name; with the prefix "re:" a regular expression over the whole name.
     - `init`: a name; "profile:name"; {"name": "normal", "std": 0.02}; a config; a scheme; "arange", which is 0, 1, 2, …
-      along the last axis (position ids); "start", what the parameter starts from by its meaning in the layer (a norm's
-      weight from ones, or from zeros where it is applied as 1 + weight), and only where the layer leaves no choice;
+      along the last axis (position ids); "start", for parameters whose initial value follows from their layer (the
+      weight of a norm is ones, or zeros where the layer applies it as 1 + weight);
       or "keep", which leaves the parameter as it is. Any number in it may be an expression,
       "=0.02/sqrt(2*layers)", in which `layers` is the depth of the parameter's stack, `layer` its own place there from
-      0 (both told from the names: the first number between dots, or the group `(?P<layer>\\d+)` of a regular
-      expression), `fan_in` and `fan_out` the parameter's fans, and others are `variables`.
-    - `role`: only parameters that are this in their model, whatever its codebase calls them: "attention_out",
+      0 (both read from the names: the first number between dots, or the group `(?P<layer>\\d+)` of a regular
+      expression), `fan_in` and `fan_out` are the parameter's fans, and others are `variables`.
+    - `role`: only parameters with this role in the model, however the code calls them: "attention_out",
       "mlp_in"; a list allows several. With it `match` may be left out. `fanin.rules.role_names()` has all.
     - `experts`: true: only parameters of a mixture's experts; false: only others.
     - `layer`: only parameters of a layer of this type, "Conv2d" or the class itself, or of one derived from it; a list
-      allows several; "" is for those of which no layer is known.
-    - `weights`: true: only what layers multiply by, which has two axes or more: no vectors, no indices.
+      allows several; "" is for parameters whose layer is unknown.
+    - `weights`: true: only weights, which a layer multiplies by, with two axes or more: no vectors, no indices.
     - `rank`: only parameters with that many axes; a list allows several.
     - `rank_of`: the axes are counted on a sibling instead; without that sibling the rule does not apply.
-    - `fans_of`: fan_in and fan_out are those of a sibling, as for biases drawn with their weight's fans; where there is
-      no such sibling, those that the parameter's layer tells, as of a bias that BERT's head holds for its decoder.
-    - `fans`: "layer", by default: the fans are those of the layer's type where it is known (transposed and grouped
-      convolutions, stacked projections) and `init` doesn't give layout, groups or transposed itself; "shape": by the
-      shape and the scheme's layout alone, which is how torch counts.
-    - `padding_idx`: this row along axis 0 is zero, all others are as without it. A layer's own is kept by itself.
+    - `fans_of`: fan_in and fan_out are those of a sibling, for biases drawn with their weight's fans; if there is no
+      such sibling, those that the parameter's layer gives, as for a bias that BERT's head holds for its decoder.
+    - `fans`: "layer", the default: the fans follow the layer's type where it is known (transposed and grouped
+      convolutions, stacked projections) and `init` doesn't give layout, groups or transposed itself; "shape": they
+      follow from the shape and the scheme's layout alone, which is how torch counts.
+    - `padding_idx`: this row along axis 0 is zero, the others are as without it. A layer's own needs no rule.
 
     A sibling has the same name up to its last dot; in a rule with a regular expression `rank_of` and `fans_of` are
     whole names, in which \\1, \\2, … stand for the groups of the match.
@@ -150,13 +150,13 @@ class Rules:
     @classmethod
     def read(cls, source: RuleSet | str | os.PathLike[str], *, roles: Mapping[str, str] | None = None,
              **variables: float) -> Rules:
-        """The rules of a recipe or rule set (`fanin recipes` lists them), or of a TOML or JSON file.
+        """Read the rules of a recipe or rule set (`fanin recipes` lists them), or of a TOML or JSON file.
 
         Args:
             source: a name ("gpt2", "mup", "torch"), or a path; what ends in .toml or .json is a path.
-            roles: {pattern: role}, as of `Rules`, tried before those that the source has.
-            variables: values in place of the source's defaults: `Rules.read("gpt2", std=0.01)`. What is not given here
-                is read from the model's own config where it has one, and is the default otherwise.
+            roles: {pattern: role}, as in `Rules`; they are tried before those of the source.
+            variables: values instead of the source's defaults: `Rules.read("gpt2", std=0.01)`. A variable that is not
+                given comes from the model's own config, if it has one, else it has its default.
 
         Raises:
             FaninValueError: neither such a name nor a file with rules; a variable that the source has not, with those

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 def words(seed: Seed | None = None, name: str | None = None, start: int = 0, count: int = 1, *,
           device: Device | None = None) -> Array:
-    """The raw words behind a draw: word j of block b of the key's Philox stream is number 4b + j.
+    """The random 32-bit words that a draw uses: word j of block b of the key's Philox stream is number 4b + j.
 
     Args:
-        seed: an int in [0, 2**64), a `Stream` (an unnamed use takes its next stream id), or None, the default stream.
+        seed: an int in [0, 2**64), a `Stream` (without a name: its next stream id), or None: the default stream.
         name: the parameter's name, or None.
         start: the number of the first word; an int >= 0.
         count: how many; an int >= 0. The last word of the largest tensor has the number 2**63 - 1.

@@ -1,4 +1,4 @@
-"""Whole torch modules by rules, and sharded tensors: each parameter keyed by its name, wherever it lives.
+"""Initialize, verify and measure torch modules, plain and sharded.
 
 >>> import torch, fanin
 >>> net = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 4))

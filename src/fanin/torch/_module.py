@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def parameters(module: nn.Module, *, buffers: bool | str | Sequence[str] = False, prefix: str = "") -> list[Parameter]:
-    """What rules see of a module: the canonical name, shape, dtype and layer of each parameter, tied ones once.
+    """List a module's parameters as rules see them: name, shape, dtype and layer of each, tied ones once.
 
     Names are those of `module.state_dict()` without what wrappers add: `torch.compile`, DistributedDataParallel,
     DataParallel and activation checkpointing. A parametrized weight is named as if it were plain. Of tied parameters
@@ -39,8 +39,8 @@ def parameters(module: nn.Module, *, buffers: bool | str | Sequence[str] = False
 
     Args:
         module: on any device, meta too.
-        buffers: False, none; True, also the persistent ones, so that these are the tensors of a checkpoint; a glob or
-            several, the buffers of such names, persistent or not.
+        buffers: False: none; True: also the persistent ones, so that these are the tensors of a checkpoint; a glob or
+            several: the buffers with such names, persistent or not.
         prefix: the module's own place in a larger one: "decoder" gives "decoder.weight".
 
     Returns:
@@ -61,41 +61,41 @@ def init_module(module: nn.Module, rules: RulesLike, *, seed: Seed | None = None
                 device: str | torch.device | None = None, buffers: bool | str | Sequence[str] = False,
                 refill_buffers: bool | str | Sequence[str] = False, prefix: str = "", partial: bool = False,
                 dry_run: bool = False) -> Table:
-    """Initialize a module's parameters in place, each by the first rule that matches its name.
+    """Initialize a module's parameters in place, each by the first rule that matches it.
 
-    Each tensor gets the values of `scheme(shape, dtype, seed=seed, name=<its canonical name>)`: they depend neither on
-    the other parameters, nor on wrappers, devices and ranks, nor on the order of anything. Fans come from the layer's
-    type where the shape alone can't tell them: transposed and grouped convolutions, attention's in_proj_weight, the
+    Each tensor gets the values of `scheme(shape, dtype, seed=seed, name=<its name in the plain module>)`. They depend
+    neither on the other parameters, nor on wrappers, devices, ranks and order. Fans follow the layer's type where the
+    shape alone can't tell them: transposed and grouped convolutions, attention's in_proj_weight, the
     stacked gates of recurrent layers. The padding row of an embedding is zero.
 
-    The module is initialized whole or not at all: all that can be wrong is found first. Autograd sees a change in place
-    (a backward pass over old values raises); `requires_grad`, `grad` and the memory stay.
+    The module is initialized completely or not at all: all errors are found first. Autograd sees a change in place
+    (a backward pass over old values raises an error); `requires_grad`, `grad` and the memory stay.
 
     Args:
         module: plain; compiled, checkpoint-wrapped, in DistributedDataParallel; parametrized, with weight_norm,
             spectral_norm or pruning; with peft's LoRA; sharded into DTensors (`fully_shard`, tensor parallelism), of
             which each rank draws only its part. Not scripted, traced or exported: initialize it before.
-        rules: `fanin.Rules`, or what makes them: one word ("he_normal", a scheme) for the weights, and for all else
-            what it starts from; "torch" or "transformer"; {"*.bias": "zeros", "*": "normal"}; a list of entries; a
-            file.
-        seed: an int in [0, 2**64), or a `Stream`, which does not move, or None, the default stream. Give the same on
+        rules: `fanin.Rules`, or what makes them: one word ("he_normal", a scheme) for the weights, with the usual
+            initial values for all other parameters; a recipe or rule set ("gpt2", "torch"); {"*.bias": "zeros", "*":
+            "normal"}; a list of entries; a file.
+        seed: an int in [0, 2**64), or a `Stream`, whose position stays, or None, the default stream. Give the same on
             every rank.
-        device: where to put what is on the meta device: "cpu", "cuda", "cuda:1". What has memory stays where it is.
-            Ties stay ties. Buffers get their values from their own modules: from transformers models' own code (rotary
-            frequencies, position ids, masks), `reset_parameters`, `reset_running_stats`; where nothing gives them, it
-            is an error. Make the optimizer afterwards: the parameters are new objects.
-        buffers: which buffers rules are asked about; all others stay as they are. False, none; True, the persistent
-            ones; a glob or several, the buffers of such names.
-        refill_buffers: which of the others get the values of their own modules though they have memory already, as
-            after `to_empty`, which leaves in it whatever was there. False, none; True, all; a glob or several.
+        device: where to put tensors on the meta device: "cpu", "cuda", "cuda:1". Tensors with memory stay where they
+            are. Tied weights stay tied. Buffers are filled by their own modules: by transformers models' own code
+            (rotary frequencies, position ids, masks), `reset_parameters`, `reset_running_stats`; a buffer that nothing
+            fills is an error. Make the optimizer afterwards: the parameters are new objects.
+        buffers: which buffers the rules are for; all others stay as they are. False: none; True: the persistent
+            ones; a glob or several: the buffers with such names.
+        refill_buffers: which of the other buffers their own modules fill although they have memory already, as
+            after `to_empty`, which leaves in it whatever was there. False: none; True: all; a glob or several.
         prefix: the module's place in a larger one, so that it gets the values it would get there: "decoder".
-        partial: whether it is a part of a model, such as a pipeline's stage: then rules may decide nothing without a
-            warning. With a `prefix` it is one.
+        partial: whether this is only a part of a model, such as a pipeline's stage: then a rule that decides nothing
+            is no warning. A `prefix` implies it.
         dry_run: only return the table.
 
     Returns:
         The table of what each parameter gets, in module order, with a row for each tied name and buffer. Its
-        `warnings` were issued, each as a `fanin.FaninWarning`, before anything was written.
+        `warnings` were also issued as `fanin.FaninWarning`s, before anything was written.
 
     Raises:
         FaninValueError, FaninTypeError: a parameter that no rule matches, a scheme that its shape or dtype does not

@@ -29,10 +29,10 @@ _ROUNDING = 4  # units in the last place of the largest element
 
 def verify_module(module: nn.Module, rules: RulesLike, *, seed: Seed | None = None,
                   buffers: bool | str | Sequence[str] = False, prefix: str = "") -> Comparison:
-    """Compare a module's parameters with what `init_module` would draw into them, bit by bit; nothing is written.
+    """Draw a module's parameters again and compare them with its own, bit by bit; nothing is written.
 
-    Of a sharded module each rank compares its own parts, without a word to the others. What is drawn, and copied from a
-    GPU, is a piece of 8 MiB at a time (an orthogonal or parametrized tensor at once).
+    In a sharded module each rank compares its own parts, without communication. It draws, and copies from a GPU, a
+    piece of 8 MiB at a time (an orthogonal or parametrized tensor at once).
 
     Args:
         module, rules, seed, buffers, prefix: as they were given to `init_module`.

@@ -64,21 +64,21 @@ def verify(path: str | os.PathLike[str], rules: RulesLike | None = None, *, seed
 
     Args:
         path: a safetensors file; or an index or a folder with one, for all files that it lists.
-        rules, seed, layout: as they were given to `init`. By default what the files' metadata say; a checkpoint from
-            elsewhere needs `rules` and `seed`.
-        progress: called with the bytes compared so far, and those of all files.
-        begin: called with the path of each file that is to be compared, before anything is drawn for it.
+        rules, seed, layout: as for `init`. By default those in the files' metadata; a checkpoint that fanin didn't
+            write needs `rules` and `seed`.
+        progress: called with the bytes compared so far, and with those of all files.
+        begin: called with the path of each file before anything is drawn for it.
 
     Returns:
         A `Report` for each file, in the order of their names.
 
     Raises:
-        FaninValueError: the checkpoint does not say how it was made, or in a newer stream version than this fanin's; or
-            rules that don't fit it.
+        FaninValueError: the checkpoint does not say how it was made, or has a newer stream version than this fanin's;
+            or the rules don't fit it.
         OSError: a file that can't be read.
 
-    Orthogonal tensors follow BLAS, so they are compared within the bound that fanin promises: 1e-5 times the gain
-    (1e-13 in float64), before rounding to a half type.
+    The last bits of orthogonal tensors depend on BLAS, so they are compared within the bound that fanin promises: 1e-5
+    times the gain (1e-13 in float64), before rounding to a half type.
 
     >>> import os, tempfile
     >>> from fanin.checkpoint import init, verify

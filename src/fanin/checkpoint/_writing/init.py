@@ -23,41 +23,41 @@ def init(spec: Any, output: str | os.PathLike[str], rules: RulesLike, *, seed: i
          report: Callable[[Written], object] | None = None) -> list[Written]:
     """Write a model's initial weights into safetensors files, in constant memory.
 
-    A tensor holds what `scheme(shape, dtype=..., seed=seed, name=<its name>)` draws, whatever else is written.
+    Each tensor holds what `scheme(shape, dtype=..., seed=seed, name=<its name>)` draws, whatever else is written.
 
     Args:
         spec: a path as `fanin init` takes it (a safetensors file or its header, a Hugging Face folder, an ONNX file, a
             JSON table, `package.module:function`), a torch module, on the meta device too, a list of
             `fanin.rules.Parameter`, or what `read_spec` has read.
-        output: the file to write, whose name ends in .safetensors or has no suffix; or the folder, which is there or
-            has a separator at its end, for a `model.safetensors`; with `max_shard_size` or `shard` the folder of files.
-        rules: `fanin.rules.Rules`, or what `Rules.of` takes: a built-in set's name, a file, entries, a scheme for all.
+        output: the file to write, whose name ends in .safetensors or has no suffix; or a folder for a
+            `model.safetensors`, which exists or ends with a separator; with `max_shard_size` or `shard`, the folder.
+        rules: `fanin.rules.Rules`, or what `Rules.of` takes: one word, a recipe or rule set, a file, entries.
         seed: an int in [0, 2**64).
         dtype: a floating-point dtype in which all floating-point tensors are written; by default each has its own.
-        layout: of tensors whose layer is not known: "torch" is (out, in, *kernel), "jax" (*kernel, in, out).
-        max_shard_size: bytes, or a text such as "5GB": write files of at most that, and Hugging Face's index.
+        layout: the order of axes if a tensor's layer is unknown: "torch" (out, in, *kernel), "jax" (*kernel, in, out).
+        max_shard_size: bytes, or a text such as "5GB": write files of at most that size, and Hugging Face's index.
         shard: (i, n), or "i/n", with 1 <= i <= n: write the i-th of n files, and the index. n runs of the same call, on
             any machines, write all of them.
-        partial: whether it is a part of a model, such as a pipeline's stage: then rules may decide nothing without a
-            warning.
-        overwrite: whether files that are there with other contents are replaced; otherwise they are an error. A file
-            that the model is read from never is.
-        progress: called with the bytes written so far, and those to be written in all.
-        begin: called with the path of each file that is to be written, before anything is drawn for it.
-        report: called with the `Written` of each file as soon as it stands in its place.
+        partial: whether this is only a part of a model, such as a pipeline's stage: then a rule that decides nothing
+            is no warning.
+        overwrite: whether existing files with other contents are replaced; otherwise they are an error. A file
+            that the model is read from is never replaced.
+        progress: called with the bytes written so far, and with the bytes to write in all.
+        begin: called with the path of each file before anything is drawn for it.
+        report: called with the `Written` of each file as soon as it is complete.
 
     Returns:
-        A `Written` for each file that this call is to write.
+        A `Written` for each file of this call.
 
     Raises:
-        FaninValueError, FaninTypeError: an argument, the model, or rules that don't fit it; a file that is there with
-            another header or size than this call writes, and `overwrite` is False; a folder with files of another
+        FaninValueError, FaninTypeError: a wrong argument or model, or rules that don't fit it; an existing file with
+            another header or size than this call writes, while `overwrite` is False; a folder with files of another
             checkpoint, which this call does not replace; or a sampler that doesn't compile. Nothing was written.
-        FaninRuntimeError: the disk has too little space; or a package that reads `spec` is missing.
+        FaninRuntimeError: the disk has too little space, or a package that reads `spec` is missing.
         OSError: the disk's.
 
-    A file gets its name when it is whole and on the disk, and the index comes last. The same call again, after an
-    interrupt or a kill, leaves the files that are there and writes the others.
+    A file gets its name when it is complete and on the disk, and the index comes last. After an interruption the same
+    call keeps the complete files and writes the others.
 
     >>> import os, tempfile
     >>> from fanin.rules import Parameter
