@@ -13,7 +13,6 @@ import numpy as np
 from .._errors import FaninTypeError, counted
 from .._kernels.fingerprint import fingerprint
 from .._kernels.masks import kept
-from .._kernels.samplers import constant, constant_pair
 from . import columns, loops, tiles
 from .blocks import block_of, is_wide, number_of
 from .compile import align_stack, compile_loop, inline, jit, ready, scratch, scratch_wide, sources
@@ -48,7 +47,7 @@ def fill_in_this_thread(plan: SamplerPlan, key: Key, out: Array, block: Block) -
 
 
 def _fill(plan: SamplerPlan, key: Key, out: Array, block: Block, shared: bool) -> None:
-    if plan.mask is None and (plan.sampler is constant or plan.sampler is constant_pair):
+    if plan.mask is None and plan.is_constant:
         _fill_constant(plan, out)
         return
     if plan.mask is kept:

@@ -26,7 +26,15 @@ EXAMINED = 2**20  # elements of a strange array that are looked at one by one; a
 
 
 def writable(out: Any) -> tuple[Any, Callable[[], None]]:
-    """A writable view of `out`, numpy's or a `DeviceView`, and a function to call once it was written to.
+    """`view_of`, and a function to call once the view was written to."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(out, torch.Tensor):
+        return view_of(out), lambda: torch.autograd.graph.increment_version(out)
+    return view_of(out), _nothing
+
+
+def view_of(out: Any) -> Any:
+    """A writable view of `out`, numpy's or a `DeviceView`.
 
     Raises:
         FaninTypeError: not an array, or of a dtype that fanin does not write.
@@ -36,9 +44,8 @@ def writable(out: Any) -> tuple[Any, Callable[[], None]]:
     torch = sys.modules.get("torch")  # an object can only be a tensor if its library is loaded already
     if torch is not None and isinstance(out, torch.Tensor):
         view: View = _torch_view(out, torch)
-        written: Callable[[], None] = lambda: torch.autograd.graph.increment_version(out)  # noqa: E731
     else:
-        view, written = _numpy_view(out), _nothing
+        view = _numpy_view(out)
     if not is_known(view.dtype):
         raise FaninTypeError(f"`out` must be of a floating-point, complex, integer or bool dtype in native byte order "
                              f"(got {view.dtype})")
@@ -53,7 +60,7 @@ def writable(out: Any) -> tuple[Any, Callable[[], None]]:
     if not contiguous and _overlaps(view):
         raise FaninValueError("`out` must have memory of its own for each element (got a broadcast array, a sliding "
                               f"window or the like, with the strides {view.strides}): pass a copy")
-    return view, written
+    return view
 
 
 def _overlaps(view: View) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -41,9 +42,12 @@ class SamplerPlan(NamedTuple):
     @property
     def storage(self) -> np.dtype[Any]:
         """The dtype of the numbers that the sampler makes: bit patterns for a constant, else the real parts' type."""
-        if self.sampler is constant or self.sampler is constant_pair:
-            return np.dtype(f"u{min(self.dtype.itemsize, 8)}")
-        return real_type(self.dtype)
+        return _storage(self.dtype, self.is_constant)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all that is drawn has one value."""
+        return self.sampler is constant or self.sampler is constant_pair
 
     @property
     def parts(self) -> int:
@@ -57,6 +61,11 @@ class SamplerPlan(NamedTuple):
 
     def __repr__(self) -> str:
         return describe(self, *([] if self.mask is None else [f"mask={described(self.mask)}"]))
+
+
+@functools.cache
+def _storage(dtype: np.dtype[Any], is_constant: bool) -> np.dtype[Any]:
+    return np.dtype(f"u{min(dtype.itemsize, 8)}") if is_constant else real_type(dtype)
 
 
 def describe(plan: Plan, *details: str) -> str:
@@ -226,10 +235,10 @@ def mixture(plans: Iterable[Plan]) -> tuple[complex | None, float | None]:
 
 def is_random(plan: Plan) -> bool:
     """Whether what is drawn depends on the seed."""
+    if isinstance(plan, SamplerPlan):
+        return not plan.is_constant and plan.sampler.takes != "place"
     if isinstance(plan, (BlocksPlan, TwinsPlan)):
         return any(map(is_random, plan.plans))
-    if isinstance(plan, SamplerPlan):
-        return plan.sampler not in (constant, constant_pair) and plan.sampler.takes != "place"
     return isinstance(plan, MatrixPlan)
 
 

@@ -120,10 +120,14 @@ def compile_first(rows: Iterable[Row], views: Mapping[str, Any] | None = None) -
 
     `views` are the memory that is drawn into, by name; on the CPU, where there is none.
     """
+    seen = set()  # a model has few plans for its many parameters
     for row in rows:
-        if row.scheme is not None:
-            name, _, dtype, _ = row.parameter
-            out = views[name] if views and name in views else np.empty(0, dtype)
+        if row.scheme is None:
+            continue
+        name, _, dtype, _ = row.parameter
+        out = views[name] if views and name in views else np.empty(0, dtype)
+        if (id(row.plan), out.device) not in seen:
+            seen.add((id(row.plan), out.device))
             compile_samplers(row.plan, out.device, out)
 
 

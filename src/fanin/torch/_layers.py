@@ -31,6 +31,7 @@ class Layers:
 
     def __init__(self, module: nn.Module) -> None:
         self._kinds: dict[type, tuple[tuple[str, ...], _Describe | None]] = {}
+        self._alike: dict[tuple[type, str], Layer] = {}  # of types that describe all their modules alike
         self._norms = Norms()
         modules = list(module.modules())
         self._in_transformers = {id(part) for whole in modules if isinstance(whole, nn.Transformer)
@@ -44,7 +45,11 @@ class Layers:
             describe = next((describe for base, describe in _FACTS if issubclass(kind, base)), None)
             self._kinds[kind] = _type_names(kind), describe
         types, describe = self._kinds[kind]
-        layer = _unknown(module, key, rank, types) if describe is None else Layer(types, **describe(module, key))
+        layer = self._alike.get((kind, key))
+        if layer is None:
+            layer = _unknown(module, key, rank, types) if describe is None else Layer(types, **describe(module, key))
+            if describe in _ALIKE:
+                self._alike[kind, key] = layer
         if describe is None or describe is _norm and kind.forward not in _NORMS:
             layer = layer._replace(start=self._norms.starts(module).get(key, layer.start))
         if id(module) in self._in_transformers:  # which redraws what its layers have drawn
@@ -85,8 +90,12 @@ def _type_names(kind: type) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _weight(layout: str) -> _Describe:
-    return lambda module, key: {"layout": layout} if key == "weight" else {}
+def _linear(module: Any, key: str) -> dict[str, Any]:
+    return {"layout": "oi*"} if key == "weight" else {}
+
+
+def _bilinear(module: Any, key: str) -> dict[str, Any]:
+    return {"layout": "oii"} if key == "weight" else {}
 
 
 def _conv(module: Any, key: str) -> dict[str, Any]:
@@ -125,9 +134,10 @@ def _prelu(module: Any, key: str) -> dict[str, Any]:
 _SLOPE = Constant(0.25)
 _NORM_TYPES = (nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, _NormBase)
 _NORMS = {kind.forward for kind in (*_NORM_TYPES, _BatchNorm, _InstanceNorm, nn.SyncBatchNorm)}
+_ALIKE: set[_Describe | None] = {_linear, _bilinear, _norm, _prelu}  # they ask nothing of the module
 _FACTS: list[tuple[Any, _Describe]] = [
-    (nn.Linear, _weight("oi*")),
-    (nn.Bilinear, _weight("oii")),
+    (nn.Linear, _linear),
+    (nn.Bilinear, _bilinear),
     (_ConvTransposeNd, _conv_transpose),
     (_ConvNd, _conv),
     ((nn.Embedding, nn.EmbeddingBag), _embedding),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
@@ -15,7 +15,8 @@ from .._drawing import arrays
 from .._drawing.execute import materialize
 from .._errors import FaninError, FaninValueError, listed
 from .._plans import indexing
-from .._seeding import check_source, take_key
+from .._plans.plan import is_random
+from .._seeding import Key, check_source, take_key
 from ..rules import Parameter, Row, Rules, Table
 from ..rules._slots import Slot, asked, assign_slots, compile_first
 from ..rules._warnings import emit
@@ -25,9 +26,12 @@ from ._slots import find_slots
 from ._ties import check_apart
 
 if TYPE_CHECKING:
+    from .._initializers import Initializer
     from .._seeding import Stream
     from .._types import Seed
     from ..rules._names import RulesLike
+
+NO_KEY = Key(0, 0)
 
 
 def parameters(module: nn.Module, *, buffers: bool | str | Sequence[str] = False, prefix: str = "") -> list[Parameter]:
@@ -140,32 +144,41 @@ def init_module(module: nn.Module, rules: RulesLike, *, seed: Seed | None = None
         to_draw |= {slot.place.name for slot in slots if id(slot.place.tensor) in written}
     _check_meta(meta, to_draw, target)
     emit(table.warnings)
-    compile_first(table, {name: view for name, (view, _) in views.items()})
+    compile_first(table, views)
     ready = {place.name: _parametrized.prepare(place, row, source, target)
              for place, row in drawn if place.computed}
     notes = {name: each.note for name, each in following.items()} | {name: note for name, (_, note) in ready.items()}
     if meta and target is not None or refill:
         notes |= _leave_meta(module, slots, to_draw, refill, target, source)
         views.clear()  # the module's tensors may be other ones now
-    for place, row in drawn:
-        if place.computed:
-            _parametrized.write(place.computed, ready.pop(place.name)[0])
-        else:
-            _draw(place, views.get(place.name), row, source)
+    changed: list[torch.Tensor] = []
+    try:
+        for place, row in drawn:
+            if place.computed:
+                _parametrized.write(place.computed, ready.pop(place.name)[0])
+                continue
+            tensor, view = place.tensor, views.get(place.name)
+            if view is None and _sharded.is_sharded(tensor):
+                _draw_shard(tensor, row, source)
+                continue
+            changed.append(tensor)
+            _draw(tensor, view, row, source)
+    finally:
+        torch.autograd.graph.increment_version(changed)
     _peft.settle(following.values())
     return _with_notes(table, notes)
 
 
-def _draw(place: Place, view: Any, row: Row, source: int | Stream) -> None:
+def _draw(tensor: torch.Tensor, view: Any, row: Row, source: int | Stream) -> None:
     """Draw a row into its tensor: through the view of it that the checks made, if it had memory then."""
-    name, shape, _, _ = row.parameter
-    if view is None and _sharded.is_sharded(place.tensor):
-        scheme: Any = row.scheme
-        _sharded.fill(place.tensor, lambda index, out: scheme.shard(shape, index, seed=source, name=name, out=out))
-        return
-    memory, written = view or arrays.writable(place.tensor)
-    materialize(row.plan, take_key(source, name), memory.device, memory, indexing.whole(shape))
-    written()
+    memory = arrays.view_of(tensor) if view is None else view
+    key = take_key(source, row.parameter.name) if is_random(row.plan) else NO_KEY  # which takes longer than zeros
+    materialize(row.plan, key, memory.device, memory, indexing.whole(row.parameter.shape))
+
+
+def _draw_shard(tensor: Any, row: Row, source: int | Stream) -> None:
+    name, shape, scheme = row.parameter.name, row.parameter.shape, cast("Initializer", row.scheme)
+    _sharded.fill(tensor, lambda index, out: scheme.shard(shape, index, seed=source, name=name, out=out))
 
 
 def _with_notes(table: Table, notes: dict[str, str]) -> Table:
@@ -193,7 +206,7 @@ def _device(device: Any) -> torch.device | None:
 def _check_tensors(drawn: list[tuple[Place, Row]]) -> dict[str, Any]:
     """Everything that could keep a tensor from being written, before the first one is.
 
-    Returns what `arrays.writable` gives for the plain tensors that have memory, by name.
+    Returns what `arrays.view_of` gives for the plain tensors that have memory, by name.
     """
     views, plain = {}, []
     for place, _ in drawn:
@@ -204,7 +217,7 @@ def _check_tensors(drawn: list[tuple[Place, Row]]) -> dict[str, Any]:
             elif _sharded.is_sharded(tensor):
                 _sharded.check(tensor)
             elif not (tensor.is_meta or arrays.is_fake(tensor)):
-                views[place.name] = arrays.writable(tensor)
+                views[place.name] = arrays.view_of(tensor)
                 plain.append((place.name, tensor))
         except FaninError as error:
             raise type(error)(f"{place.name!r}: {error}".replace("`out`", "it")) from None

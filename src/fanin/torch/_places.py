@@ -14,6 +14,7 @@ from ._computed import Computed, Hooked, computed_tensors, is_parametrized, may_
 from ._forms import check_form
 from ._loaded import classes
 from ._peft import WRAPPERS, Follower, check_adapters, followers, has_adapters
+from ._sharded import PLAIN
 
 # Wrappers that hold the module they wrap under a name of their own: (where the type is defined, it, that name). An
 # object can be an instance only if its type is loaded already.
@@ -137,7 +138,7 @@ def places(module: nn.Module, prefix: str = "") -> list[Place]:
         located += [Place(path + key, owner, key, each.buffer, computed=each) for key, each in computed.items()]
     if follows:
         located = [place._replace(follows=follows.get(place.name)) for place in located]
-    lazy = [place.name for place in located if is_lazy(place.tensor)]
+    lazy = [place.name for place in located if type(place.tensor) not in PLAIN and is_lazy(place.tensor)]
     if lazy:
         raise FaninValueError(f"`module` must know its shapes (got uninitialized {listed(lazy)}): run a batch "
                               "through the lazy modules first")
