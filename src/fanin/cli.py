@@ -21,7 +21,8 @@ _EXAMPLES = (
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="fanin", description="Initial weights: the same bits on every machine.", examples=_EXAMPLES)
+    parser = Parser(prog="fanin", examples=_EXAMPLES,
+                    description="Initial weights for neural networks, with the same bits on every machine.")
     parser.add_argument("--version", action="version", version=f"fanin {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", title="commands",
                                      description="(fanin COMMAND --help has its options, and examples)")

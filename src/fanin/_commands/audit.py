@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 _EXAMPLES = (
     ("fanin audit model.safetensors", "law and scale of each tensor"),
-    ("fanin audit model.safetensors --rules transformer", "compared with what rules ask"),
+    ("fanin audit model.safetensors --rules transformer", "compared with rules"),
     ("fanin audit model.safetensors --html audit.html", "also as a page with a picture"),
 )
 
 
 def add(commands: Commands) -> None:
     """Enter the command."""
-    command = add_command(commands, "audit", "say which law each tensor of a checkpoint follows, and what is odd",
+    command = add_command(commands, "audit", "say which law each tensor of a checkpoint follows, and what looks odd",
                           _EXAMPLES)
     command.add_argument("path", metavar="PATH", help="a safetensors file, or a folder or an index of several")
-    command.add_argument("--rules", metavar="FILE|NAME", help="also compare law and scale with what these ask; exit "
-                         "status 1 where they differ")
-    command.add_argument("--layout", choices=("torch", "jax"), default="torch", help="the order of axes where no layer "
-                         "tells it: (out, in, ...) in torch, (..., in, out) in jax")
-    command.add_argument("--all", action="store_true", help="a line for each layer, instead of one for layers alike")
+    command.add_argument("--rules", metavar="FILE|NAME", help="also compare each tensor with these rules; exit "
+                         "status 1 if law or scale differs")
+    command.add_argument("--layout", choices=("torch", "jax"), default="torch", help="the order of axes if the layer "
+                         "is unknown: (out, in, ...) in torch, (..., in, out) in jax")
+    command.add_argument("--all", action="store_true", help="print a line for each layer, not one for similar layers")
     command.add_argument("--html", metavar="PAGE", help="also write a page with a picture, which needs no network")
     command.add_argument("--json", action="store_true", help="print all that was found as JSON")
     command.set_defaults(run=_run)

@@ -24,7 +24,7 @@ _SHELLS = ("bash", "zsh", "fish")
 
 def add(commands: Commands) -> None:
     """Enter the command."""
-    command = add_command(commands, "completion", "print what makes a shell complete fanin's commands and names", (
+    command = add_command(commands, "completion", "print a script that lets your shell complete commands and names", (
         ('eval "$(fanin completion bash)"', "in ~/.bashrc"),
         ('eval "$(fanin completion zsh)"', "in ~/.zshrc, after compinit"),
         ("fanin completion fish | source", "in ~/.config/fish/config.fish"),

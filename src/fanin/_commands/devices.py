@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Enter the command."""
-    command = add_command(commands, "devices", "list what can be drawn on, here", (
-        ("fanin devices", "the processor, GPUs, and what a GPU would still need"),
+    command = add_command(commands, "devices", "list the devices that fanin can draw on here", (
+        ("fanin devices", "the processor, GPUs, and what is missing for a GPU"),
     ))
     command.set_defaults(run=_run)
 

@@ -28,31 +28,31 @@ if TYPE_CHECKING:
 _EXAMPLES = (
     ("fanin init model.json --rules transformer -o model.safetensors", "a table of names and shapes, built-in rules"),
     ("fanin init llama/ --rules rules.toml --dry-run", "what each tensor of a Hugging Face folder would get"),
-    ("fanin init llama/ --rules rules.toml --seed 7 --shard 3/8 -o parts/", "the third of 8 files, each a machine's"),
+    ("fanin init llama/ --rules rules.toml --seed 7 --shard 3/8 -o parts/", "the third of 8 files, on any machine"),
 )
 
 
 def add(commands: Commands) -> None:
     """Enter the command."""
-    command = add_command(commands, "init", "initialize a whole model into safetensors files", _EXAMPLES)
+    command = add_command(commands, "init", "write a model's initial weights into safetensors files", _EXAMPLES)
     command.add_argument("spec", metavar="SPEC", help="the model: a safetensors file or its header, a Hugging Face "
                          "folder, its index or config.json, an ONNX file, package.module:function or file.py:function "
                          'that makes a torch module, or a JSON table {name: {"shape": [...], "dtype": "F32"}}')
     command.add_argument("-o", "--output", metavar="OUT", help="the file to write, "
                          "NAME.safetensors, or a folder for model.safetensors; with several files, their folder")
     command.add_argument("--rules", required=True, metavar="FILE|NAME", help="which tensor gets which scheme: a TOML "
-                         f"or JSON file; a recipe or rule set ({', '.join(rule_sets())}; fanin recipes says more); or "
-                         "a preset, such as he_normal, for all weights, with zeros for biases and what others start "
-                         "from")
+                         f"or JSON file; a recipe or rule set ({', '.join(rule_sets())}; fanin recipes lists them); "
+                         "or a preset, such as he_normal, for all weights, with zeros for biases and the usual initial "
+                         "values for other parameters")
     command.add_argument("--set", action="append", default=[], type=argument(variable), metavar="NAME=NUMBER",
-                         help="a variable of the rules, such as std=0.01; several times for several")
+                         help="set a variable of the rules, such as std=0.01; may be repeated")
     command.add_argument("--role", action="append", default=[], type=argument(role), metavar="PATTERN=ROLE",
-                         help="what the parameters of such names are, for rules that go by roles, such as "
-                         "*.wo=attention_out; several times for several")
+                         help="the role of parameters whose names fanin doesn't know, such as "
+                         "*.wo=attention_out; may be repeated")
     command.add_argument("--seed", type=argument(seed), default=0, metavar="N", help="an int in [0, 2**64), 0 by "
                          "default; a tensor's values depend on it and on the tensor's name")
-    command.add_argument("--layout", choices=("torch", "jax"), default="torch", help="the order of axes that schemes "
-                         "without one of their own mean: (out, in, ...) in torch, (..., in, out) in jax")
+    command.add_argument("--layout", choices=("torch", "jax"), default="torch", help="the order of axes, if neither "
+                         "the layer nor the scheme tells it: (out, in, ...) in torch, (..., in, out) in jax")
     command.add_argument("--dtype", type=argument(floating_dtype), metavar="D", help="write all floating-point tensors "
                          "in this dtype: float64, float32, float16 or bfloat16")
     files = command.add_mutually_exclusive_group()
@@ -60,15 +60,15 @@ def add(commands: Commands) -> None:
                        "SIZE bytes of tensors, such as 5GB, and Hugging Face's index")
     files.add_argument("--shard", type=argument(parse_shard), metavar="I/N", help="write the I-th of N files of about "
                        "the same size, and Hugging Face's index")
-    command.add_argument("--partial", action="store_true", help="the model is a part of one, such as a pipeline's "
-                         "stage: no warning where a rule decides nothing")
-    command.add_argument("--overwrite", action="store_true", help="replace files that are there with other contents; "
-                         "else they are an error")
+    command.add_argument("--partial", action="store_true", help="the model is a part of a larger one, such as a "
+                         "pipeline's stage: no warning for a rule that decides nothing")
+    command.add_argument("--overwrite", action="store_true", help="replace existing files with other contents; "
+                         "without this option they are an error")
     command.add_argument("--dry-run", action="store_true", help="print what each tensor would get and write nothing")
-    command.add_argument("--all", action="store_true", help="in the dry run's table, a line for each tensor, instead "
-                         "of one for a run of layers that are alike")
-    command.add_argument("--warnings-as-errors", action="store_true", help="write nothing where there is a warning, "
-                         "such as a rule that decides nothing")
+    command.add_argument("--all", action="store_true", help="in the dry run's table, print a line for each tensor, "
+                         "not one for similar layers")
+    command.add_argument("--warnings-as-errors", action="store_true", help="write nothing if there is a warning, for "
+                         "example for a rule that decides nothing")
     command.set_defaults(run=_run, command=command)
 
 

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Enter the commands."""
-    names = add_command(commands, "list", "list the names that schemes are known by", (
+    names = add_command(commands, "list", "list the names of all schemes", (
         ("fanin list", "all names, what they mean, and the papers they are from"),
         ("fanin list --profile jax", "JAX's names, with JAX's meanings"),
     ))
-    names.add_argument("--profile", help="the names of one framework, with its meanings")
+    names.add_argument("--profile", help="only the names of one framework, with its meanings")
     names.set_defaults(run=_list)
 
     show = add_command(commands, "show", "show what a name means", (
@@ -33,9 +33,9 @@ def add(commands: Commands) -> None:
     ))
     show.add_argument("name", metavar="NAME", help="a name, or profile:name")
     show.add_argument("parameters", nargs="*", type=argument(parameter), metavar="PARAMETER=VALUE",
-                      help="parameters other than the name's own, such as std=0.02")
-    show.add_argument("--profile", help="the framework whose meaning is asked for")
-    show.add_argument("--shape", type=argument(shape), help="also what is drawn for a shape, such as 512,256")
+                      help="parameters instead of the name's own, such as std=0.02")
+    show.add_argument("--profile", help="the framework whose meaning of the name to show")
+    show.add_argument("--shape", type=argument(shape), help="also show what is drawn for a shape, such as 512,256")
     show.set_defaults(run=_show)
 
 

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 _EXAMPLES = (
     ("fanin spec llama/", "its names, shapes, dtypes and layers"),
-    ("fanin spec llama/ -o llama.json", "the same into a file, for machines without what reads the model"),
+    ("fanin spec llama/ -o llama.json", "the same into a file, for machines that can't read the model"),
 )
 
 
 def add(commands: Commands) -> None:
     """Enter the command."""
-    command = add_command(commands, "spec", "print a model as a JSON table, which init takes", _EXAMPLES)
+    command = add_command(commands, "spec", "print a model's names and shapes as a JSON table, for init", _EXAMPLES)
     command.add_argument("spec", metavar="SPEC", help="the model, as for init")
     command.add_argument("-o", "--output", metavar="TABLE", help="the file to write, NAME.json, instead of standard "
                          "output")
-    command.add_argument("--overwrite", action="store_true", help="replace a file that is there with other contents; "
-                         "else it is an error")
+    command.add_argument("--overwrite", action="store_true", help="replace an existing file with other contents; "
+                         "without this option it is an error")
     command.set_defaults(run=_run)
 
 

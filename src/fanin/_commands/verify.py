@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 _AT_MOST = 10  # tensors that are listed for a file
 
 _EXAMPLES = (
-    ("fanin verify model.safetensors", "by the seed and the rules in its metadata"),
+    ("fanin verify model.safetensors", "with the seed and the rules in its metadata"),
     ("fanin verify out/", "all files of a folder's index"),
-    ("fanin verify other.safetensors --rules transformer --seed 7", "what another program says it has drawn"),
+    ("fanin verify other.safetensors --rules transformer --seed 7", "a file without fanin's metadata"),
 )
 
 
@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
     command = add_command(commands, "verify", "draw a checkpoint again and compare the bits", _EXAMPLES)
     command.add_argument("path", metavar="PATH", help="a safetensors file, or a folder with an index of several")
     command.add_argument("--rules", metavar="FILE|NAME", help="the rules to compare with, instead of those in the "
-                         "file's metadata; needed with --seed for a checkpoint from elsewhere")
+                         "file's metadata; a checkpoint that fanin didn't write needs --rules and --seed")
     command.add_argument("--seed", type=argument(seed), metavar="N", help="the seed, instead of the metadata's")
     command.add_argument("--layout", choices=("torch", "jax"), help="the layout, instead of the metadata's")
     command.set_defaults(run=_run)
