@@ -116,6 +116,17 @@ def test_lora_keeps_the_model_that_it_adapts(options):
     assert changed == {name for name in before if ".lora_A." in name}
 
 
+def test_nanochat_is_its_authors():
+    """In transformers' NanoChat, too, the recipe draws what Karpathy's code does, not what that model's own does."""
+    model = made("NanoChatConfig", "NanoChatForCausalLM", **SMALL, num_key_value_heads=4)()
+    layer = model.model.layers[0]
+    assert layer.self_attn.q_proj.weight.std().item() == pytest.approx(0.02, rel=0.1)  # 9 sigma of it
+    init_module(model, "nanochat", seed=0)
+    assert layer.self_attn.q_proj.weight.abs().max().item() == pytest.approx((3 / 64) ** 0.5, rel=0.01)
+    assert layer.mlp.fc1.weight.abs().max().item() == pytest.approx(0.4 * (3 / 64) ** 0.5, rel=0.01)
+    assert not layer.self_attn.o_proj.weight.any() and not layer.mlp.fc2.weight.any()
+
+
 def test_deepseek_has_two_stds():
     """The report's 0.006 holds where no config is read, the config's where there is one."""
     assert Rules.read("deepseek-v3").variables["std"] == 0.006

@@ -207,6 +207,13 @@ def test_deepnorm(width, layers):
         {"residual stream": (2 * layers) ** 0.25, "token embedding": sqrt(width)})
 
 
+def test_deepnorm_of_one_stack_refuses_two():
+    """Constants of one stack would be wrong for a decoder that attends to an encoder: its values get nothing."""
+    across = [Parameter("decoder.layers.0.encoder_attn.v_proj.weight", (8, 8), np.dtype("float32"))]
+    with pytest.raises(FaninValueError, match="the recipe deepnorm gives nothing to v"):
+        Rules.read("deepnorm", layers=2).assign(across)
+
+
 @pytest.mark.parametrize("encoder, decoder", [(1, 1), (6, 6), (100, 6)])
 def test_deepnorm_of_encoder_and_decoder(encoder, decoder):
     """Each stack has its own constants, which for the encoder go by both depths; attention across is the decoder's."""
