@@ -91,6 +91,26 @@ def rules(tmp_path):
     return path
 
 
+def test_one_thing_is_counted_as_one(answer, model, tmp_path, monkeypatch):
+    """One tensor of one element: no command says "1 tensors", and "1 of 1 tensor differs", not "differ"."""
+    monkeypatch.chdir(tmp_path)
+    spec = model(w=([1], "F32"))
+    Path("normal.toml").write_text('[[rule]]\nmatch = "*"\ninit = "normal"\n')
+    Path("zeros.toml").write_text('[[rule]]\nmatch = "*"\ninit = "zeros"\n')
+    Path("other").write_bytes(b"x")
+
+    said = ["".join(answer(*command.split())[1:]) for command in (
+        f"init {spec} --rules normal.toml -o w.safetensors", f"init {spec} --rules zeros.toml -o w.safetensors",
+        f"init {spec} --rules zeros.toml -o other", f"init {spec} --rules normal.toml --dry-run",
+        f"spec {spec} -o table.json", "verify w.safetensors", "verify w.safetensors --rules zeros.toml --seed 0",
+        "audit w.safetensors --rules zeros.toml", f"init {spec} --rules normal -o two.safetensors")]
+
+    counts = {found for text in said for found in re.findall(r"\b1 ([a-z]+)\b", text)} - {"of", "constant"}
+    assert counts == {"tensor", "element", "byte"}, said
+    assert "1 of 1 tensor differs" in said[6] and "1 of 1 element differs" in said[6]
+    assert "1 of 1 tensor is not" in said[7] and "what w starts from" in said[8]
+
+
 # -- the main job -------------------------------------------------------------------------------------------------
 
 

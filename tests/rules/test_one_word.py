@@ -71,7 +71,7 @@ def test_what_nobody_knows_is_an_error_that_names_the_rule(parameter):
         chosen("he_normal", parameter)
 
     assert str(caught.value) == (
-        f"'he_normal' alone does not tell what {parameter.name} start from: give it a rule of its own, "
+        f"'he_normal' alone does not tell what {parameter.name} starts from: give it a rule of its own, "
         f"fanin.Rules.of('he_normal').override({{'{parameter.name}': ...}})")
     assert chosen(Rules.of("he_normal").override({parameter.name: "zeros"}), parameter) == [ZEROS]
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
-from .._errors import counted
+from .._errors import agreeing, counted
 from .layers import InitialLoss, LayerSignal
 
 # All are documented in docs/signal.md.
@@ -66,7 +66,7 @@ def judge(layers: Sequence[LayerSignal], input_rms: float | None, input_cosine: 
         words[0] = f"The signal dies. {words[0]}"
     zero = [row.title for row in layers if row.weight_norm == 0]
     if zero and len(zero) <= 3:
-        words.append(f"{' and '.join(zero)} start{'s' if len(zero) == 1 else ''} from zero weights: nothing passes "
+        words.append(f"{' and '.join(zero)} {agreeing(len(zero), 'starts', 'start')} from zero weights: nothing passes "
                      "through there before the first step.")
     if loss is not None and (remark := _loss(loss)):
         words.append(remark)
@@ -153,7 +153,7 @@ def _alive(layers: Sequence[LayerSignal], input_rms: float | None) -> str:
         back = rows[0].gradient_norm / rows[-1].gradient_norm
         words += f", and {back:.2g} times the gradient's length there comes back to {_named(rows[0])}"
     depth = _depth(layers)
-    return f"{words} (through {depth} {'layer' if depth == 1 else 'layers'} with weights)."
+    return f"{words} (through {counted(depth, 'layer')} with weights)."
 
 
 def _loss(loss: InitialLoss) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .._errors import listed
+from .._errors import agreeing, listed
 from .._initializers import Constant, Initializer
 from ._parameter import NO_LAYER, Parameter
 from ._roles import Roles, is_norm_weight, role_names
@@ -37,7 +37,8 @@ def unmatched(names: Iterable[str], hint: str, word: str) -> str:
     """The message for parameters that no rule matches."""
     names = list(names)
     if word:
-        return f"{word} alone does not tell what {listed(names)} start from{hint}: {_exception(word, names[0])}"
+        start = agreeing(len(names), "starts", "start")
+        return f"{word} alone does not tell what {listed(names)} {start} from{hint}: {_exception(word, names[0])}"
     return f"every parameter must match a rule: add one for {listed(names)}{hint}"
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from .._errors import listed
+from .._errors import agreeing, counted, listed
 from .._report import Column, Content, Grid, fold
 from .._report.content import significant
 from ._parameter import Parameter
@@ -60,8 +60,8 @@ def totals(parameters: Sequence[Parameter]) -> str:
     nbytes = sum(count * parameter.dtype.itemsize for count, parameter in zip(elements, parameters))
     dtypes = sorted({parameter.dtype.name for parameter in parameters})
     of = f" of {' and '.join(dtypes)}" if dtypes else ""
-    plural = "" if len(parameters) == 1 else "s"
-    return (f"{len(parameters):,} tensor{plural}, {_scaled(sum(elements), ('', ' k', ' M', ' B', ' T'))} parameters, "
+    noun = agreeing(sum(elements), "parameter", "parameters")
+    return (f"{counted(len(parameters), 'tensor')}, {_scaled(sum(elements), ('', ' k', ' M', ' B', ' T'))} {noun}, "
             f"{_scaled(nbytes, (' B', ' kB', ' MB', ' GB', ' TB', ' PB'))}{of}")
 
 
