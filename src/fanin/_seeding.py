@@ -164,7 +164,7 @@ def default_stream() -> Stream:
 
 
 def seed(value: int) -> None:
-    """Reset the default stream, which every call without a seed draws from.
+    """Reset the default stream, from which every call without a seed draws.
 
     Args:
         value: an int in [0, 2**64).

@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 def audit(source: str | os.PathLike[str] | Mapping[str, Any], rules: RulesLike | None = None, *,
           layout: Literal["torch", "jax"] = "torch", progress: Callable[[int, int], object] | None = None) -> Audit:
-    """What a checkpoint holds: which law each tensor follows, what its scale equals, and what is worth a second look.
+    """Find the law (distribution) of each tensor in a checkpoint, what its scale equals, and what looks odd.
 
-    Each tensor is read once, a piece at a time: sums, extremes and a histogram whose memory doesn't grow. Laws are told
-    by tests of the histogram, of rows and columns, and of the places of zeros: constant, uniform, normal, normal cut at
-    ±k σ, orthogonal, identity, dirac, sparse, sinusoids, arange; "none" of these, as trained weights are; or too "few"
-    values to tell. No test depends on bits, so files of any framework will do.
+    Each tensor is read once, a piece at a time, in constant memory. The laws are constant, uniform, normal, normal cut
+    at ±k σ, orthogonal, identity, dirac, sparse, sinusoids, arange; "none" of these, as for trained weights; or too
+    "few" values to tell. They are recognized by tests of the histogram, of rows and columns, and of the places of
+    zeros, which don't depend on bits, so files of any framework will do.
 
     Args:
         source: a safetensors file, a folder or an index of several; or a state dict, a mapping from names to arrays of
             any library (flax's nested variables too).
-        rules: also compare law and scale with what these ask, as in `Rules.of`.
-        layout: the order of axes where no layer tells it: "torch" is (out, in, ...), "jax" (..., in, out).
+        rules: also compare law and scale with these rules, as in `Rules.of`.
+        layout: the order of axes if the layer is unknown: "torch" is (out, in, ...), "jax" (..., in, out).
         progress: called with the bytes read so far, and those of all.
 
     Returns:
@@ -43,9 +43,9 @@ def audit(source: str | os.PathLike[str] | Mapping[str, Any], rules: RulesLike |
         FaninTypeError, FaninValueError: a source that is neither, or rules that don't fit it.
         OSError: a file that can't be read.
 
-    The budget: of 1,000 tensors drawn by one of the laws, with 4,096 elements or more, at most one gets a wrong name.
-    A cut that so many elements can't show, beyond 3.1 σ for 4,096, is called normal, and the entry's note says from
-    where on it can't be told. Weights that training has hardly changed still follow the law that they were drawn by.
+    Of 1,000 tensors drawn by one of the laws, with 4,096 elements or more, at most one gets a wrong name. A cut that
+    can't be seen in so few elements (beyond 3.1 σ for 4,096) is called normal, and the entry's note says which cuts
+    can't be seen. Weights that training has hardly changed still follow the law that they were drawn by.
 
     >>> import fanin
     >>> he = fanin.Registry.get("he_normal")

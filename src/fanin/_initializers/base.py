@@ -74,8 +74,8 @@ class Initializer(Scheme):
             seed: an int in [0, 2**64), a `Stream`, or None for the default stream (see `fanin.seed`). An int without
                 a name gives the same numbers at each call, so two layers would start equal: give names. (Two
                 such draws of different shapes or schemes are a `FaninWarning`, once in a process.)
-            name: the parameter's name. It keys the draw, so that values depend neither on the order of calls nor on
-                other parameters.
+            name: the parameter's name. With an int seed it determines the values, which then depend neither on the
+                order of calls nor on other parameters.
             out: an array to fill in place, of any strides: numpy's, torch's, CuPy's, numba's, or one with DLPack,
                 __array_interface__ or __cuda_array_interface__. On a GPU the work is queued on its library's current
                 stream.
@@ -104,7 +104,7 @@ class Initializer(Scheme):
 
     def shard(self, shape: Shape, index: Index, dtype: DType | None = None, device: Device | None = None,
               *excess: object, seed: Seed | None = None, name: str | None = None, out: Any = None) -> Any:
-        """Draw only `[index]` of the tensor of this shape: the same bits, in memory for that block.
+        """Draw only the block `[index]` of a tensor: the bits that it has in the whole, without the rest.
 
         Args:
             shape: of the whole tensor, which may be far larger than memory.
@@ -129,7 +129,7 @@ class Initializer(Scheme):
         return draw(self, shape, (index,), dtype, device, seed, name, out)
 
     def describe(self, shape: Shape, dtype: DType = "float32") -> Plan:
-        """The plan behind a draw: the distribution, mean and std of the values, fans. Nothing is drawn.
+        """Show what would be drawn, without drawing it: the distribution, mean and std of the values, and the fans.
 
         Plans print in one line; equal schemes give equal plans.
 

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 def distribute(init: Initializer | str | dict[str, Any], shape: Shape, mesh: DeviceMesh,
                placements: Sequence[Placement], *, dtype: DType | None = None, seed: Seed | None = None,
                name: str | None = None) -> DTensor:
-    """Draw a new sharded tensor: each rank makes its own part, in memory for that part, and none communicates.
+    """Draw a new sharded tensor: each rank draws only its own part, without communication.
 
-    The values are those of `init(shape, dtype, seed=seed, name=name)` on any mesh, with any placements; those of
-    orthogonal schemes within the bound that they promise.
+    The values are those of `init(shape, dtype, seed=seed, name=name)` on any mesh, with any placements; for orthogonal
+    schemes they agree within the promised bound.
 
     Args:
         init: a scheme, or what `Registry.get` takes: a name, "profile:name" or a config.
@@ -38,9 +38,9 @@ def distribute(init: Initializer | str | dict[str, Any], shape: Shape, mesh: Dev
         mesh: a `torch.distributed.DeviceMesh`; its device type says where the parts are: "cpu" or "cuda".
         placements: a `Shard` or `Replicate` for each dimension of the mesh; sizes need not be divisible.
         dtype: torch's default dtype unless given; as when a scheme is called.
-        seed: an int in [0, 2**64), or a `Stream` at the same position; the same on every rank. It has to be given: each
-            process has a default stream of its own.
-        name: the parameter's name. It keys the draw.
+        seed: an int in [0, 2**64), or a `Stream` at the same position; the same on every rank. It must be given,
+            because each process has its own default stream.
+        name: the parameter's name. With the seed it determines the values.
 
     Returns:
         A DTensor that requires no gradient; `torch.nn.Parameter(...)` makes a parameter of it.

@@ -99,7 +99,7 @@ def init_module(module: nn.Module, rules: RulesLike, *, seed: Seed | None = None
 
     Returns:
         The table of what each parameter gets, in module order, with a row for each tied name and buffer. Its
-        `warnings` were also issued as `fanin.FaninWarning`s, before anything was written.
+        `warnings` were also issued, each as a `fanin.FaninWarning`, before anything was written.
 
     Raises:
         FaninValueError, FaninTypeError: a parameter that no rule matches, a scheme that its shape or dtype does not

@@ -25,7 +25,7 @@ from .tables import parse, with_noted_layers
 
 
 def read_spec(source: Any) -> Spec:
-    """The tensors that a model consists of, in its own order; no weights are read.
+    """Read the names, shapes, dtypes and layers of a model's tensors, in its own order; no weights are read.
 
     Args:
         source: a safetensors file, or just the beginning of one with its header; a folder with `model.safetensors`, or
@@ -45,8 +45,8 @@ def read_spec(source: Any) -> Spec:
         FaninRuntimeError: ONNX files need onnx, modules need torch, configs transformers.
         OSError: a file that can't be read.
 
-    A module's code is run, a file's never. transformers' order of preference holds in a folder: `model.safetensors`,
-    then the index; unlike there, the index must agree with the files' headers.
+    Code runs only if `source` names a module or function. In a folder, `model.safetensors` is preferred to the index,
+    as in transformers; other than there, the index must agree with the files' headers.
 
     >>> import json, os, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -14,7 +14,7 @@ from .._format import code_of, dtype_of
 
 @dataclass(frozen=True)
 class Spec:
-    """What a model says about its tensors, in its own order, and its metadata; equal where these two are.
+    """A model's tensors, in its own order, and its metadata; two are equal if these are.
 
     Attributes:
         tensors: name, shape, dtype of each, and its layer where that is known.

@@ -27,7 +27,7 @@ _MISSING = "is missing, but the index lists it"
 
 
 class Report(NamedTuple):
-    """What was found in one file.
+    """The result of comparing one file.
 
     Attributes:
         path: the file.

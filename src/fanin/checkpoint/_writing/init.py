@@ -21,7 +21,7 @@ def init(spec: Any, output: str | os.PathLike[str], rules: RulesLike, *, seed: i
          shard: tuple[int, int] | str | None = None, partial: bool = False, overwrite: bool = False,
          progress: Callable[[int, int], object] | None = None, begin: Callable[[str], object] | None = None,
          report: Callable[[Written], object] | None = None) -> list[Written]:
-    """Write a model's initial weights into safetensors files, in constant memory.
+    """Draw a model's initial weights and write them into safetensors files, in constant memory.
 
     Each tensor holds what `scheme(shape, dtype=..., seed=seed, name=<its name>)` draws, whatever else is written.
 

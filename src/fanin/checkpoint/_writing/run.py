@@ -18,7 +18,7 @@ from .writer import File, holds, is_written, lay_out, write, write_text
 
 
 class Written(NamedTuple):
-    """A file that stands in its place.
+    """A complete file.
 
     Attributes:
         path: the file.

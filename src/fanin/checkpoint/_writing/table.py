@@ -13,7 +13,7 @@ from .writer import holds, write_text
 
 
 def write_table(spec: Spec, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Write a `Spec` as a JSON table, whole or not at all: a model for machines without what it was read with.
+    """Write a `Spec` as a JSON table, completely or not at all, for machines that can't read the model itself.
 
     Args:
         spec: what `read_spec` has read.

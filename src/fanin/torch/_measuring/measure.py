@@ -28,29 +28,29 @@ if TYPE_CHECKING:
 def signal(model: nn.Module, *inputs: Any, rules: RulesLike | None = None, compare: Mapping[str, Any] | None = None,
            seed: Seed | None = None, loss: Callable[[Any], Any] | None = None, grad: bool = True,
            spectrum: bool = False) -> Signal | Comparison:
-    """See whether a signal lives: one forward and one backward pass, and for each layer how large it is there.
+    """Measure a network's signal in each layer by one forward and one backward pass: does it live, die or explode?
 
-    The result begins with a verdict in words: alive, or at which layer the signal dies or explodes, at what rate, and
-    what is usual. Print it, show it in a notebook, `.plot()` it, write it with `.to_html(path)`, or take its numbers by
-    `.to_dicts()`.
+    The result begins with a verdict in words: alive, or the layer where the signal dies or explodes, at what rate, and
+    what is usual. Print it, show it in a notebook, plot it by `.plot()`, write it by `.to_html(path)`, or take its
+    numbers by `.to_dicts()`.
 
-    The model is afterwards what it was: parameters, buffers, gradients, modes, attributes and random generators. It
-    runs in its own mode, train or eval, eagerly also where it is compiled, and under the autocast around the call. Only
-    numbers are kept of each layer.
+    Afterwards the model is as before: parameters, buffers, gradients, modes, attributes and random generators. It runs
+    in its own mode, train or eval, eagerly even if it is compiled, and under the autocast around the call. Only numbers
+    are kept for each layer.
 
     Args:
         model: plain, compiled, wrapped or parametrized; with memory.
-        *inputs: one batch, as the model takes it; a single mapping is passed as keyword arguments, as transformers'
-            tokenizers make it. For whoever has no data: `torch.randn(8, 3, 224, 224)`, and random tokens
-            `torch.randint(vocab_size, (2, 64))`.
-        rules: draw these weights for the measurement, as `init_module` would: "he_normal", a rule set, rules. None: the
-            weights that the model has.
-        compare: {label: rules}, several of them in turn; None as rules are the model's own weights.
+        *inputs: one batch, as the model takes it; a single mapping, such as the output of transformers'
+            tokenizers, is passed as keyword arguments. Without data, use noise, `torch.randn(8, 3, 224, 224)`, or
+            random tokens, `torch.randint(vocab_size, (2, 64))`.
+        rules: measure with the weights that `init_module` would draw by these rules: "he_normal", a rule set, rules.
+            None: with the weights that the model has.
+        compare: {label: rules}, several rules in turn; None in place of rules stands for the model's own weights.
         seed: of the draws, as in `init_module`, and of dropout.
-        loss: a function of the model's output. Without one it is the model's own `loss` in its output, or else a fixed
-            random projection of the output with unit variance, so that gradients at the output have an rms of 1.
-        grad: False for the forward pass alone.
-        spectrum: also all singular values of each weight, which takes long.
+        loss: a function of the model's output. By default the `loss` in the model's output, if it has one, or else a
+            fixed random projection of the output with unit variance, so that gradients at the output have an rms of 1.
+        grad: False: only the forward pass.
+        spectrum: also compute all singular values of each weight, which takes long.
 
     Returns:
         A `Signal`, or with `compare` a `Comparison` of several.
