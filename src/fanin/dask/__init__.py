@@ -1,4 +1,4 @@
-"""`fanin.dask`: tensors as Dask arrays. Each chunk is drawn where it is used, so a tensor may be larger than memory.
+"""`fanin.dask`: draw tensors as Dask arrays, chunk by chunk, so a tensor may be larger than memory.
 
 >>> import fanin.dask
 >>> w = fanin.dask.array("he_normal", (50_000, 20_000), seed=7, name="encoder.0.weight")  # 4 GB, none of it drawn yet

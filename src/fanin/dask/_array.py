@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def array(init: str | dict[str, Any] | Initializer, shape: Shape, chunks: Any = "auto", *, dtype: DType | None = None,
           seed: Seed | None = None, name: str | None = None) -> dask.array.Array:
-    """A tensor as a Dask array: `init(shape, dtype, seed=seed, name=name)`, of which each task draws only its part.
+    """Make a Dask array with the values of `init(shape, dtype, seed=seed, name=name)`; each task draws only its part.
 
     The values depend neither on the chunks nor on the scheduler: threads, processes and clusters compute the same bits
     as the scheme itself. (Orthogonal schemes: within 1e-5·gain, 1e-13·gain for 8-byte numbers.) The graph holds the

@@ -1,4 +1,4 @@
-"""`fanin.jax`: tensors as JAX arrays over any devices, schemes as JAX initializers, and whole models by rules.
+"""`fanin.jax`: initialize flax and equinox models, arrays over any devices, and single layers.
 
 >>> import fanin
 >>> weight = fanin.jax.make_array("he_normal", (512, 256), seed=7, name="encoder.kernel")

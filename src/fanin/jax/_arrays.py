@@ -27,7 +27,7 @@ ALIGNMENT = 64  # bytes: XLA uses memory of the CPU in place from such addresses
 
 def make_array(init: str | dict[str, Any] | Initializer, shape: Shape, sharding: Any = None, *,
                dtype: DType | None = None, seed: Seed | None = None, name: str | None = None) -> jax.Array:
-    """A tensor as a `jax.Array` over any devices: `init(shape, dtype, seed=seed, name=name)`, bit for bit.
+    """Draw a tensor as a `jax.Array` over any devices, with the bits of `init(shape, dtype, seed=seed, name=name)`.
 
     Each process draws only what its own devices hold, and each part once, however many devices hold a replica of it.
     No process needs the whole, and the values depend neither on the mesh nor on the number of processes. (Orthogonal

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 def initializer(init: str | dict[str, Any] | Initializer) -> KeyedInitializer:
-    """A scheme as JAX and flax call initializers: `kernel_init=fanin.jax.initializer("he_normal")`.
+    """Make an initializer for a layer of JAX or flax: `kernel_init=fanin.jax.initializer("he_normal")`.
 
-    The key's two words are the seed's halves, low first: seed = k0 + 2**32·k1. The array is
+    The two words of its key are the low and the high half of the seed: seed = k0 + 2**32·k1. The array is
     `scheme(shape, dtype, seed=seed)`, the same bits outside and under jit, vmap, scan, shard_map, and nothing is drawn
     under eval_shape. A traced call draws on the host, in a `jax.pure_callback`.
 
-    Kernels are JAX's, (*kernel, in, out), wherever `init` doesn't say otherwise.
+    The axes of a kernel are in JAX's order, (*kernel, in, out), unless `init` says otherwise.
 
     Args:
         init: a name ("he_normal", "jax:kaiming_normal"), a table ({"name": "normal", "std": 0.02}), a config or a
@@ -54,7 +54,7 @@ def initializer(init: str | dict[str, Any] | Initializer) -> KeyedInitializer:
 
 
 class KeyedInitializer:
-    """A scheme that is called with a key. Immutable, compared and hashed by value, with a pickle.
+    """A scheme that is called with a JAX key; immutable, compared and hashed by value, with a pickle.
 
     So modules that hold equal ones are equal, and jit doesn't trace them again.
 

@@ -31,7 +31,7 @@ class Initialized(NamedTuple):
 
     Attributes:
         model: with new arrays: the same object for nnx, a copy otherwise.
-        table: what each array got, and why the others were left.
+        table: what each array got, and why the others stayed as they are.
     """
 
     model: Any
@@ -39,7 +39,7 @@ class Initialized(NamedTuple):
 
 
 def parameters(model: Any, *, buffers: bool | str | Sequence[str] = False) -> list[Parameter]:
-    """What rules see of a model: the name, shape, dtype and layer of each parameter, tied ones once.
+    """List a model's parameters as rules see them: name, shape, dtype and layer of each, tied ones once.
 
     Args:
         model, buffers: as in `init_model`.
@@ -58,11 +58,11 @@ def parameters(model: Any, *, buffers: bool | str | Sequence[str] = False) -> li
 def init_model(model: Any, rules: RulesLike, *, seed: Seed | None = None, shardings: Any = None,
                buffers: bool | str | Sequence[str] = False, partial: bool = False, dry_run: bool = False
                ) -> Initialized:
-    """Initialize a whole model: each parameter by the first rule that matches, keyed by its name.
+    """Initialize a whole model: each parameter by the first rule that matches it.
 
     A parameter's values are `scheme(shape, dtype, seed=seed, name=name)`. The name is its path, "layers.0.kernel". They
-    depend neither on other parameters nor on where the model lives. What is no parameter is left, and stands in the
-    table with the reason: batch statistics, states of random generators, integers.
+    depend neither on other parameters nor on where the model is. Arrays that are no parameters stay as is, and the
+    table gives the reason: batch statistics, states of random generators, integers.
 
     Args:
         model: of arrays, or of `jax.ShapeDtypeStruct` where it was made by `eval_shape`, so that no memory is needed

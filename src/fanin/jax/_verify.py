@@ -25,7 +25,7 @@ def verify_model(model: Any, rules: RulesLike, *, seed: Seed | None = None, buff
                  ) -> Comparison:
     """Compare a model's arrays with what `init_model` would draw for them, bit by bit.
 
-    Each process compares what its own devices hold, every replica of it, without a word to the others.
+    Each process compares what its own devices hold, every replica of it, without communication.
 
     Args:
         model, rules, seed, buffers: as they were given to `init_model`, with arrays in the model.

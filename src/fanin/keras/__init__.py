@@ -1,4 +1,4 @@
-"""`fanin.keras`: whole Keras models by rules, with the same bits on every backend.
+"""`fanin.keras`: initialize, verify and measure Keras models, with the same bits on every backend.
 
 >>> import fanin, keras
 >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, name="dense")])

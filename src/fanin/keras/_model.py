@@ -24,7 +24,7 @@ FLOATING_QUANTIZATION = (None, "float8")  # whose kernels stay what they were
 
 
 def parameters(model: keras.layers.Layer, *, buffers: bool | str | Sequence[str] = False) -> list[Parameter]:
-    """What rules see of a model: the canonical name, shape, dtype and layer of each parameter, shared ones once.
+    """List a model's parameters as rules see them: name, shape, dtype and layer of each, shared ones once.
 
     Args:
         model: a built `keras.Model`, or a layer.
@@ -42,7 +42,7 @@ def parameters(model: keras.layers.Layer, *, buffers: bool | str | Sequence[str]
 
 def init_model(model: keras.layers.Layer, rules: RulesLike, *, seed: Seed | None = None,
                buffers: bool | str | Sequence[str] = False, partial: bool = False, dry_run: bool = False) -> Table:
-    """Initialize a model's variables, each by the first rule that matches its name.
+    """Initialize a model's variables, each by the first rule that matches it.
 
     Each variable gets the values of `scheme(shape, dtype, seed=seed, name=<its canonical name>)`, by `assign`: the same
     bits on Keras' numpy, JAX and torch backends, whatever else the process or the model holds. Fans come from the
@@ -59,8 +59,8 @@ def init_model(model: keras.layers.Layer, rules: RulesLike, *, seed: Seed | None
         rules: `fanin.Rules`, or what makes them: one word ("he_normal", a scheme) for the weights, and for all else
             what it starts from; {"*.bias": "zeros", "*": "he_normal"}, a list of entries, a rule file.
         seed: an int in [0, 2**64), or a `Stream`, which does not move, or None, the default stream.
-        buffers: which variables that were made with trainable=False (moving averages) rules are asked about; others
-            stay as they are. False, none; True, all; a glob or several, those of such names. Random generators' states
+        buffers: which of the variables made with trainable=False (moving averages) the rules are for; others
+            stay as they are. False: none; True: all; a glob or several: those with such names. States of generators
             are never touched.
         partial: whether it is a part of a model: then rules may decide nothing without a warning.
         dry_run: only return the table.

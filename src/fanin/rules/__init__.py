@@ -1,4 +1,4 @@
-"""Rules for whole models: which scheme initializes which parameter. Names, shapes and layers in; a table out.
+"""Rules for whole models: they say which scheme each parameter gets, by its name and layer.
 
 >>> import fanin
 >>> import numpy as np

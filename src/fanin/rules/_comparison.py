@@ -27,7 +27,7 @@ Index = tuple[slice, ...]
 
 
 class Difference(NamedTuple):
-    """A tensor that holds something else than is drawn.
+    """A tensor whose values differ from those that are drawn.
 
     Attributes:
         name: the tensor's.
@@ -53,7 +53,7 @@ class Difference(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """What came out when a model in memory was compared with what its rules and its seed draw.
+    """The result of comparing a model in memory with what its rules and seed draw.
 
     Attributes:
         table: what each parameter would get; those that stay as they are were not compared.

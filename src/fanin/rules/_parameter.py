@@ -16,7 +16,7 @@ from .._plans.fans import Fans, check_groups, check_layout, compute_fans
 
 
 class Layer(NamedTuple):
-    """What the layer that holds a parameter says of it: every field may be missing.
+    """What is known about a parameter from its layer; every field may be missing.
 
     Attributes:
         types: type names, the most derived first: ("Conv2d", "_ConvNd").
@@ -25,7 +25,7 @@ class Layer(NamedTuple):
         transposed: whether it is a transposed convolution.
         fan_in, fan_out: where no layout tells them, as of an attention's stacked projections.
         padding_idx: the row (along axis 0) that stays zero, as of an embedding.
-        start: the scheme that the parameter starts from by its meaning in the layer, where that leaves no choice: ones
+        start: the scheme of a parameter whose initial value follows from its layer: ones
             for a norm's weight, zeros for one that is applied as 1 + weight.
         fixed: the scheme of a table that is never trained, which no rule changes: sinusoidal positions.
     """
@@ -113,7 +113,7 @@ class Parameter(NamedTuple):
     """One parameter of a model, as rules see it.
 
     Attributes:
-        name: it keys the draw, so it must be the same wherever the model lives.
+        name: with the seed it determines the values, so it must be the same wherever the model is.
         shape: of the whole tensor.
         dtype: a numpy dtype; those who take parameters read a name, or another library's dtype, as well.
         layer: what is known of the layer that holds it, or None.

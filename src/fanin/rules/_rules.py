@@ -110,7 +110,7 @@ class Rules:
 
     @classmethod
     def of(cls, source: RulesLike) -> Rules:
-        """Rules from what adapters take: Rules, one word, entries, a config, a file.
+        """Make rules from one word, entries, a config or a file, as `init_module` does; rules are returned.
 
         One word is a preset's name ("he_normal", "torch:kaiming_uniform"), a scheme, or a table of a name and
         parameters: the weights of a network get it, biases zeros, and norms, embeddings and other layers what they
@@ -177,7 +177,7 @@ class Rules:
             raise type(error)(f"{source}: {error}") from None
 
     def given(self, variables: Mapping[str, float], roles: Mapping[str, str] | None = None) -> Rules:
-        """The same with values for some of its variables, and more roles, which are tried first.
+        """The same rules with values for some of their variables, and with more roles, which are tried first.
 
         >>> Rules.read("llama").given({"std": 0.006}) == Rules.read("llama", std=0.006)
         True
@@ -210,7 +210,7 @@ class Rules:
         return rules
 
     def with_config(self, config: Mapping[str, Any]) -> Rules:
-        """The same with what a model's config says of the variables that nobody gave: initializer_range, hidden_size.
+        """The same rules with values from a model's config (such as initializer_range) for variables not given.
 
         Adapters do so with a model's own config, and `fanin init` with its config.json.
 
@@ -226,7 +226,7 @@ class Rules:
         return any(each.config and each.source != GIVEN for each in self._variables.values())
 
     def override(self, entries: Iterable[Any] | Mapping[str, Any]) -> Rules:
-        """These entries, tried before the rules: exceptions to a built-in set or a file.
+        """Rules with these entries before them: exceptions, which are tried first.
 
         >>> rules = Rules.read("transformer")
         >>> len(rules.override({"lm_head.weight": "zeros"})) - len(rules)
@@ -268,7 +268,7 @@ class Rules:
         return self._strict
 
     def assign(self, parameters: Iterable[Parameter], layout: str = "torch", partial: bool = False) -> Table:
-        """What each parameter gets, with everything that can be wrong checked; nothing is drawn.
+        """Make the table of what each parameter gets; every mistake is found, and nothing is drawn.
 
         Args:
             parameters: of a whole model: rules look at siblings and count layers.

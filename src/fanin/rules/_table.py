@@ -58,14 +58,14 @@ def roles_in(rows: Iterable[Row], rules: Rules | None) -> Roles:
 
 
 class Table(View, Sequence[Row]):
-    """Rows, one for each parameter; printed with totals, and with what is left alone and the warnings below.
+    """What each parameter gets, a row for each; printed with totals, parameters that stay as they are, and warnings.
 
-    Layers that are alike stand in one row (`to_text(unfold=True)` has a row for each). Where a line would be too long,
-    columns are left out; `to_dicts` has all.
+    Similar layers share a row (`to_text(unfold=True)` has a row for each). If a line would be too long, columns are
+    left out; `to_dicts` has all.
 
     Attributes:
         rows: what each parameter gets.
-        warnings: what may not be as it was meant, a line each: rules that decide nothing, random norms.
+        warnings: what is probably not meant, a line each: rules that decide nothing, random norms.
         seed: of the draws, in the table of an adapter; None in that of rules alone.
         rules: that it was made by, with the values of their variables for this model.
     """
@@ -82,10 +82,10 @@ class Table(View, Sequence[Row]):
         return Table(self.rows, (*self.warnings, *texts), self.seed, self.rules) if texts else self
 
     def fingerprint(self, seed: int | None = None) -> str:
-        """16 hexadecimal digits that stand for all that is drawn, to be logged with an experiment.
+        """A hash of all that is drawn, 16 hexadecimal digits, to log with an experiment.
 
-        Equal seeds, names, shapes, dtypes and schemes give equal fingerprints, in any order and framework, whatever the
-        rules look like that chose the schemes; any other draw gives another one. What stays as it is doesn't count.
+        Equal seeds, names, shapes, dtypes and schemes give equal fingerprints, in any order and framework, and with any
+        rules; a different draw gives a different one. Parameters that stay as they are don't count.
 
         Args:
             seed: where the table has none of its own: that of `Rules.assign`.

@@ -25,7 +25,7 @@ _NO_DATA = "says nothing of the optimizer, so all parameters are one group"
 
 def param_groups(model: nn.Module, recipe: Any, *, lr: float, eps: float | None = None,
                  weight_decay: float | None = None) -> list[dict[str, Any]]:
-    """The groups for a torch optimizer: the learning rate of each parameter is `lr` times its role's factor.
+    """Make the groups for a torch optimizer: each parameter's learning rate is `lr` times the factor of its role.
 
     Under muP with Adam, a matrix from width to width learns at lr·base_width/width, and all else at lr. A recipe lists
     such factors, of Adam's epsilon and of weight decay, too: `[[recipe.optimizer]]`, of which the first entry for a

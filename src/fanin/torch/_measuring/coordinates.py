@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def coord_check(make_model: Callable[[int], nn.Module], widths: Iterable[int], recipe: Any, batch: Any,
                 optimizer: Callable[..., torch.optim.Optimizer], *, loss: Callable[[Any], Any] | None = None,
                 steps: int = 3, seed: Seed | None = None) -> CoordCheck:
-    """See whether a recipe holds over widths: how large each layer's output is there, in the first training steps.
+    """Check a recipe over several widths: does any layer's output grow with the width in the first training steps?
 
     For each width a model is made, drawn by the recipe, and trained for some steps on one batch, with the optimizer's
     groups by `param_groups`. The power of width that the rms of a layer's outputs goes with is the slope of log rms
