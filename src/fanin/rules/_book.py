@@ -51,7 +51,7 @@ def _list(all_rules: dict[str, Rules]) -> Content:
                  for name, rules in all_rules.items())
     others = ", ".join(sorted(set(rule_sets()) - set(all_rules)))
     return Content("Recipes", grids=(Grid((Column("recipe"), Column("what"), Column("source")), rows),),
-                   notes=(f"rule sets that are no recipes: {others}",))
+                   notes=(f"other rule sets: {others}",))
 
 
 def _one(rules: Rules) -> Content:
@@ -69,7 +69,7 @@ def _one(rules: Rules) -> Content:
         Grid((Column("forward pass"), Column("times"), Column("remark")), tuple(
             (each.what, _factor(each.factor), each.text) for each in recipe.forward)),
     ]
-    notes = ("the model's own code has to do what stands under forward pass: initial weights can't",) \
+    notes = ("initial weights can't change the forward pass: the model's own code must do what is listed there",) \
         if recipe.forward else ()
     return Content(recipe.name, (f"{recipe.name}, version {recipe.version}: {recipe.title}", *source),
                    tuple(grid for grid in grids if grid.rows), notes)
@@ -87,7 +87,7 @@ def _roles(rules: Rules) -> list[tuple[str, str, str]]:
     return rows
 
 
-_MEANINGS = {"start": "what a layer's own meaning tells, first of all: norms, state spaces, adapters"}
+_MEANINGS = {"start": "parameters whose value follows from their layer: norms, state spaces, adapters"}
 
 
 def _for(roles: tuple[str, ...], experts: bool | None, in_block: bool | None = None) -> str:
