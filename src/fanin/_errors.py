@@ -79,8 +79,17 @@ def a_type(value: object) -> str:
     >>> a_type(3), a_type("x")
     ('an int', 'a str')
     """
-    name = type(value).__name__
-    return f"{'an' if name[0].lower() in 'aeio' else 'a'} {name}"
+    return with_article(type(value).__name__)
+
+
+def with_article(name: str) -> str:
+    """A type's name with its article, by its first sound: capitals that begin it are read as letters.
+
+    >>> with_article("Embedding"), with_article("Linear"), with_article("LSTM"), with_article("UNet")
+    ('an Embedding', 'a Linear', 'an LSTM', 'a UNet')
+    """
+    vowels = "AEFHILMNORSX" if name[:2].isupper() else "AEIO"
+    return f"{'an' if name[:1].upper() in vowels else 'a'} {name}"
 
 
 def counted(number: int, noun: str) -> str:

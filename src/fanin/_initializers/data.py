@@ -7,7 +7,16 @@ import inspect
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .._errors import FaninAttributeError, FaninTypeError, FaninValueError, a_type, close_matches, listed, shown
+from .._errors import (
+    FaninAttributeError,
+    FaninTypeError,
+    FaninValueError,
+    a_type,
+    close_matches,
+    listed,
+    shown,
+    with_article,
+)
 from . import codec, parameters, schemes
 from .values import PLAIN, freeze, key, thaw
 
@@ -121,7 +130,8 @@ class Scheme(metaclass=SchemeType):
         if inspect.isabstract(cls) or config.get("scheme", schemes.name_of(cls)) != schemes.name_of(cls):
             found = schemes.require(config.get("scheme"))
         if not issubclass(found, cls):
-            raise FaninValueError(f"`config` must describe a {cls.__name__} (got the scheme {config['scheme']!r})")
+            raise FaninValueError(f"`config` must describe {with_article(cls.__name__)} (got the scheme "
+                                  f"{config['scheme']!r})")
         _check_version(config.get("version", codec.VERSION))
         given = {name: value for name, value in config.items() if name not in ("scheme", "version")}
         found._check_names(given)

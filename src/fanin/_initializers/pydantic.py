@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .._errors import FaninError
+from .._errors import FaninError, with_article
 from . import codec, schemes
 from .base import Initializer
 from .data import Scheme
@@ -22,7 +22,7 @@ def core_schema(cls: type[Any]) -> Any:
             scheme = cls.from_config(value) if bare and cls is not Initializer else Registry.get(value)
             if isinstance(scheme, cls):
                 return scheme
-            message = f"must be a {cls.__name__} (got {scheme!r})"
+            message = f"must be {with_article(cls.__name__)} (got {scheme!r})"
         except (FaninError, TypeError) as error:  # what a constructor raises; pydantic itself expects ValueErrors only
             message = str(error)
         raise pydantic_core.PydanticCustomError("initializer", "{message}", {"message": message})

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .._errors import FaninTypeError
+from .._errors import FaninTypeError, with_article
 from .._initializers import Constant
 from ..rules import Layer
 
@@ -39,8 +39,9 @@ def check_layer(layer: Any) -> None:
     for cls in type(layer).__mro__:
         library = cls.__module__.split(".")[0]
         if (library, cls.__name__) in _NORMALIZING:
-            raise FaninTypeError(f"`model` must hold plain layers (got a {cls.__name__} of {library}, which keeps what "
-                                 "follows from the weights of its layer): initialize the layer before it is wrapped")
+            kind = with_article(cls.__name__)
+            raise FaninTypeError(f"`model` must hold plain layers (got {kind} of {library}, which keeps what follows "
+                                 "from the weights of its layer): initialize the layer before it is wrapped")
 
 
 def _stacked(shape: tuple[int, ...], roles: str, own: Iterable[int]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .._errors import agreeing, listed
+from .._errors import agreeing, listed, with_article
 from .._initializers import Constant, Initializer
 from ._parameter import NO_LAYER, Parameter
 from ._roles import Roles, is_norm_weight, role_names
@@ -29,7 +29,7 @@ def failed(problem: str, parameter: Parameter, init: Any, word: str) -> str:
                 f"{shape}): put the rule {name!r}: {start!r} first, or give {given} alone as `rules`, which does so "
                 "for all norms and biases")
     if word:
-        return f"{name!r}{f', of a {kind}' if kind else ''}: {problem}; {_exception(word, name)}"
+        return f"{name!r}{f', of {with_article(kind)}' if kind else ''}: {problem}; {_exception(word, name)}"
     return f"{name!r}: {problem}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from .._errors import with_article
 from .._initializers import Blocks, Constant, Initializer
 from ._adapters import start_of_adapter
 from ._advice import start_of_norm
@@ -41,8 +42,8 @@ def _remarks(row: Row, by_shape: set[str]) -> Iterator[tuple[str, str]]:
         yield "an adapter's weight gets random values (it starts from zeros, as the identity)", parameter.name
     if (len(parameter.shape) > 2 and layer.types and layer.layout is None and layer.fan_in is None
             and getattr(row.plan, "fan_in", None) is not None and parameter.name not in by_shape):
-        yield (f"the fans of {len(parameter.shape)} axes in a {layer.types[0]} are a guess (give its rule a layout, "
-               'such as "bio" for a batch of matrices, or "fans": "shape")', parameter.name)
+        yield (f"the fans of {len(parameter.shape)} axes in {with_article(layer.types[0])} are a guess (give its rule "
+               'a layout, such as "bio" for a batch of matrices, or "fans": "shape")', parameter.name)
 
 
 def _is_constant(scheme: Initializer | None) -> bool:

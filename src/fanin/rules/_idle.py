@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from .._errors import close_matches, listed
+from .._errors import close_matches, listed, with_article
 from ._parameter import Parameter
 from ._rule import START, Rule
 
@@ -37,7 +37,7 @@ def _why(rule: Rule, earlier: Sequence[Rule], parameters: Sequence[Parameter], o
     of_type = [each for each in named if rule.layers is None or each.layer and any(
         _has_type(rule, kind) for kind in each.layer.types)]
     if not of_type:
-        return f"no parameter that it matches is one of a {_spelled(rule)}"
+        return f"no parameter that it matches is one of {with_article(_spelled(rule))}"
     ranks = sorted({len(each.shape) for each in of_type})
     if rule.ranks is not None and "rank_of" not in rule.entry and not rule.ranks & set(ranks):
         return f"what it matches has rank {listed(ranks)}"
@@ -75,7 +75,7 @@ def _spelled(rule: Rule) -> str:
 def _no_layer(rule: Rule, types: Iterable[str]) -> str:
     if not types:
         return "no layer's type is known here (they are in modules, ONNX files, and tables that have them)"
-    return f"no layer is a {_spelled(rule)}{_hint(_spelled(rule), types)}"
+    return f"no layer is {with_article(_spelled(rule))}{_hint(_spelled(rule), types)}"
 
 
 def _no_name(rule: Rule, parameters: Sequence[Parameter], others: Mapping[str, str], types: Iterable[str]) -> str:

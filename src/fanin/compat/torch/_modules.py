@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..._errors import FaninTypeError, FaninValueError, a_type, missing_dependency
+from ..._errors import FaninTypeError, FaninValueError, a_type, missing_dependency, with_article
 from . import _functions
 from ._generator import Generator
 
@@ -84,17 +84,17 @@ def _steps(module: torch.nn.Module, name: str, seen: set[int]) -> Iterator[Calla
             _refuse(name, "which shares a tensor with another layer, and either may have drawn it")
         seen.add(id(tensor))
         if torch.nn.parameter.is_lazy(tensor):
-            _refuse(name, f"a {kind.__name__}, which has no shape before the first forward pass")
+            _refuse(name, f"{with_article(kind.__name__)}, which has no shape before the first forward pass")
         if tensor.device.type not in ("cpu", "meta"):
             _refuse(name, f"on {tensor.device}")
     of_torch = kind.__module__.startswith("torch.nn.modules.")
     if not of_torch and any(tensor is not None for tensor in own):
-        _refuse(name, f"a {kind.__name__}, which has parameters or buffers of its own")
+        _refuse(name, f"{with_article(kind.__name__)}, which has parameters or buffers of its own")
     if any(key.endswith("_orig") or key.endswith("_g") and f"{key[:-2]}_v" in module._parameters
            for key in module._parameters):
         _refuse(name, "whose weight is normalized or pruned")
     if isinstance(module, (torch.nn.ParameterList, torch.nn.ParameterDict)):
-        _refuse(name, f"a {kind.__name__}, whose parameters were made elsewhere")
+        _refuse(name, f"{with_article(kind.__name__)}, whose parameters were made elsewhere")
     children = [(f"{name}.{key}" if name else key, child) for key, child in module.named_children()]
     if of_torch and isinstance(module, (torch.nn.TransformerEncoder, torch.nn.TransformerDecoder)):
         yield from _copied_layers(module, name, seen)
@@ -105,7 +105,7 @@ def _steps(module: torch.nn.Module, name: str, seen: set[int]) -> Iterator[Calla
     if of_torch and reset is not None and not isinstance(module, torch.nn.AdaptiveLogSoftmaxWithLoss):
         yield reset
     elif of_torch and any(parameter is not None for parameter in module._parameters.values()):
-        _refuse(name, f"a {kind.__name__}, whose parameters torch gives no values")
+        _refuse(name, f"{with_article(kind.__name__)}, whose parameters torch gives no values")
 
 
 def _copied_layers(module: torch.nn.Module, name: str, seen: set[int]) -> Iterator[Callable[[], None]]:
