@@ -69,10 +69,10 @@ class Audit(Report, Sequence[Entry]):
         if laws["none"] and not drawn:
             state = "trained, or changed by hand: no tensor follows a random law"
         elif drawn and not laws["none"]:
-            state = "as it was drawn: every tensor that tells follows a law"
+            state = "as it was drawn: all tensors with enough values follow a law"
         elif drawn:
             follow = agreeing(drawn, "follows", "follow")
-            state = f"partly as it was drawn: {drawn} of {drawn + laws['none']} tensors that tell {follow} a law"
+            state = f"partly as it was drawn: {counted(drawn, 'tensor')} {follow} a random law, {laws['none']} none"
         else:
             state = "nothing that was drawn at random"
         return f"{state[0].upper()}{state[1:]} ({', '.join(parts)})."
@@ -92,9 +92,9 @@ class Audit(Report, Sequence[Entry]):
                  if entry.law.name == "normal" and entry.seen.moments is not None]
         if sizes:
             ends = dict.fromkeys(f"{visible_cut(size):.2g}" for size in (min(sizes), max(sizes)))
-            yield f"normal: a cut beyond {' to '.join(ends)} σ can't be told, by the tensor's size"
+            yield f"normal: a cut beyond {' to '.join(ends)} σ can't be seen (it depends on the tensor's size)"
         if any(entry.law.name == "few" for entry in self.entries):
-            yield f"too few: below {FEWEST} values, or below {BELLS:,} where a normal law and others fit"
+            yield f"too few: fewer than {FEWEST} values, or fewer than {BELLS:,} that fit a normal law and others"
         yield from sorted({entry.law.note for entry in self.entries if entry.law.name == "sparse" and entry.law.note})
         redrawn = sum(bool(entry.law.name == "truncated" and entry.law.note) for entry in self.entries)
         if redrawn:
