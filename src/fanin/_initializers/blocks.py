@@ -26,14 +26,14 @@ class Blocks(Initializer):
         inits: the blocks' schemes in order, at least one: each an `Initializer`, a name, a table such as {"name":
             "normal", "std": 0.02}, or a config; a `Blocks` too.
         axis: the axis that is divided; counted from the end when negative.
-        sizes: the blocks' sizes along it, an int for each. None: equal parts. With one -1 the others are lengths, and
-            -1 takes what is left. Without, they are shares: the axis must hold a whole multiple of their sum.
+        sizes: an int for each block, its size along the axis. None: equal parts. If one of them is -1, the others are
+            lengths, and -1 takes the rest. Otherwise they are shares: the axis must be a whole multiple of their sum.
 
-    Each block is what its scheme draws for the block's own shape, so fans are the block's. The words are those of the
-    whole tensor: where each element depends on its own words only, as in all but the orthogonal schemes, ICNR, Chrono
-    and Sparse, it takes those of its number in the whole. Blocks of one such scheme that has no fans are that scheme's
-    tensor, and a zero row leaves the other rows as they were. A block of one of those is a tensor of its own, with the
-    stream id BLAKE2b(stream id, number of the block), 8 bytes each, and its top bit set.
+    Each block is drawn for its own shape, so its fans are its own. Its elements use the random words that they have in
+    the whole tensor. So blocks that all have the same scheme, one without fans, are that scheme's whole tensor, and a
+    zero row leaves the other rows as they were. This holds for all but the orthogonal schemes, ICNR, Chrono and Sparse.
+    A block of these counts as a separate tensor, with the stream id BLAKE2b(stream id, number of the block), 8 bytes
+    each, and its top bit set.
 
     Raises:
         FaninTypeError, FaninValueError, FaninKeyError: a parameter that is no such list, axis or size; when drawn: an

@@ -21,7 +21,7 @@ MAX_UPSCALE = 256  # copies are drawn one by one
 
 
 class ICNR(Initializer):
-    """out/upscale² channels by another scheme, each upscale² times in a row: what enlarges images without checks.
+    """out/upscale² channels of another scheme, each upscale² times in a row: enlarges images without checkerboards.
 
     Args:
         upscale: int from 1 to 256; how many times as high and wide the sub-pixel layer makes an image.

@@ -65,7 +65,7 @@ class Orthogonal(Initializer):
 
 
 class ScaledOrthogonal(Initializer):
-    """gain·max(at_least, √(out/in))·Q, Q a Haar-distributed (semi-)orthogonal matrix of outputs by all else.
+    """gain·max(at_least, √(out/in))·Q, Q a random (Haar-distributed) matrix with orthonormal rows or columns.
 
     Args:
         gain: finite, or an activation as of `fanin.math.gain`; a factor of the whole matrix.
@@ -134,10 +134,10 @@ class DeltaOrthogonal(Initializer):
 
 
 class ConvolutionOrthogonal(Initializer):
-    """An orthogonal convolution: gain times the norm of a signal, whatever the signal, over the whole kernel.
+    """A convolution kernel that multiplies the norm of every signal by `gain`, using the whole kernel.
 
     Args:
-        gain: finite, or an activation as of `fanin.math.gain`; a factor of the whole kernel, and of the signal's
+        gain: finite, or an activation as in `fanin.math.gain`; a factor of the whole kernel, and of the signal's
             norm.
         layout: the role of each axis, as in `VarianceScaling`; at least one kernel axis, no batch axis.
 
