@@ -143,7 +143,7 @@ def clear_columns(out: NDArray[Any], origin: int, first: int, dims: Integers, nu
     row, row_step = first // inner % height, number_steps[last] // inner
     rows_at_a_time = (SPAN - 1) // row_step + 1
     marks = np.empty(min((dims[last] - 1) * row_step + 1, SPAN), np.uint64)
-    lanes, numbers, places = np.zeros(6 * LANES, np.uint32), np.zeros(WIDTH, np.uint64), np.zeros(WIDTH, np.int64)
+    lanes, numbers, places = np.empty(6 * LANES, np.uint32), np.empty(WIDTH, np.uint64), np.empty(WIDTH, np.int64)
     total = count(dims, last)
     for tile in range(0, total, WIDTH):
         columns = min(WIDTH, total - tile)

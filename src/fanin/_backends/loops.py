@@ -22,6 +22,7 @@ number_of: Any = None  # a word's number, as it is stored, where each is made of
 NUMBERS = 4  # numbers in a block: 4, or 2 when they are 8 bytes wide
 CHUNK = 4096  # numbers that `run` is called for at a time: a few microseconds' work, and half of an L1 cache
 LONG = 512  # numbers of a row from which its blocks are better made in its own memory than in a tile's
+ONE = np.int64(1)  # of a plain 1 numba compiles a function anew, for that number
 GROUP = 256  # blocks whose words stay in the L1 cache between being made and being used
 
 
@@ -84,13 +85,13 @@ def run(out: Any, first: int, count: int, key: Any, params: Any, mask_params: An
     tail = (count - head) % NUMBERS
     ends = np.empty(NUMBERS if head + tail else 0, out.dtype)
     if head:
-        fill_blocks(ends, np.uint64(first // NUMBERS), 1, key, params, mask_params)
+        fill_blocks(ends, np.uint64(first // NUMBERS), ONE, key, params, mask_params)
         for j in range(head):
             out[j] = ends[first % NUMBERS + j]
     blocks = (count - head) // NUMBERS
     fill_blocks(out[head:count - tail], np.uint64((first + head) // NUMBERS), blocks, key, params, mask_params)
     if tail:
-        fill_blocks(ends, np.uint64((first + count) // NUMBERS), 1, key, params, mask_params)
+        fill_blocks(ends, np.uint64((first + count) // NUMBERS), ONE, key, params, mask_params)
         for j in range(tail):
             out[count - tail + j] = ends[j]
 
