@@ -311,7 +311,7 @@ def test_no_trace_of_a_draw(model, fail):
 
 
 def test_wrapped_and_compiled_modules_are_measured_as_plain_ones():
-    """torch.compile and DistributedDataParallel change no figure, and no reducer is woken."""
+    """torch.compile and DistributedDataParallel change no figure, and no wrapper is called: it may wait for others."""
     model, batch = mlp(depth=3), noise(8, 256)
     plain = signal(model, batch).layers
     compiled = torch.compile(model, backend="eager")
@@ -320,7 +320,10 @@ def test_wrapped_and_compiled_modules_are_measured_as_plain_ones():
     torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
     try:
         wrapped = nn.parallel.DistributedDataParallel(model)
-        assert signal(wrapped, batch).layers == plain
+        called: list[nn.Module] = []
+        with wrapped.register_forward_pre_hook(lambda module, inputs: called.append(module)):
+            assert signal(wrapped, batch).layers == signal(nn.DataParallel(model), batch).layers == plain
+        assert signal(wrapped, batch).model == signal(model, batch).model == "Sequential" and not called
         wrapped(batch).sum().backward()
     finally:
         torch.distributed.destroy_process_group()

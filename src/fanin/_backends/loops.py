@@ -22,7 +22,7 @@ number_of: Any = None  # a word's number, as it is stored, where each is made of
 NUMBERS = 4  # numbers in a block: 4, or 2 when they are 8 bytes wide
 CHUNK = 4096  # numbers that `run` is called for at a time: a few microseconds' work, and half of an L1 cache
 LONG = 512  # numbers of a row from which its blocks are better made in its own memory than in a tile's
-ONE = np.int64(1)  # of a plain 1 numba compiles a function anew, for that number
+ONE: Any = np.int64(1)  # of a plain 1 numba compiles a function anew, for that number
 GROUP = 256  # blocks whose words stay in the L1 cache between being made and being used
 
 

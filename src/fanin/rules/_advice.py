@@ -50,10 +50,17 @@ def unknown_roles(recipe: str, left: Iterable[Parameter], roles: Roles) -> str:
         role = roles.of(first).name
         return (f"the recipe {recipe} gives nothing to {role}, which {first.name!r} is: add a rule for it, "
                 f"fanin.Rules.read({recipe!r}).override([{{'role': {role!r}, 'init': ...}}])")
-    path, _, key = unknown[0].rpartition(".")
-    pattern = f"*.{path.rpartition('.')[2]}" if path and key in ("weight", "kernel") else unknown[0]
     return (f"the recipe {recipe} goes by roles, and nobody knows that of {listed(unknown)}: tell it, "
-            f"fanin.Rules.read({recipe!r}, roles={{{pattern!r}: ...}}), one of {', '.join(role_names())}")
+            f"fanin.Rules.read({recipe!r}, roles={{{_pattern(unknown[0])!r}: ...}}), one of {', '.join(role_names())}")
+
+
+def _pattern(name: str) -> str:
+    """What a user may write for a parameter and those like it in other blocks: *.lora_A.default, *.0."""
+    *path, key = name.split(".")
+    if not path or key not in ("weight", "kernel"):
+        return name
+    last = path[-2:] if path[-1] == "default" else path[-1:]  # peft's name for an adapter, of any layer
+    return ".".join(["*", *last])
 
 
 def _exception(word: str, name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from .._checks import nonnegative
-from .._errors import FaninValueError, listed
+from .._errors import FaninError, FaninValueError, listed
 from ..rules import Parameter, Rules
 from ..rules._advice import unknown_roles
 from ..rules._depth import Depths, in_block
@@ -62,12 +62,20 @@ def param_groups(model: nn.Module, recipe: Any, *, lr: float, eps: float | None 
     >>> optimizer = torch.optim.Adam(groups)
     """
     check_module(model)
-    rules = Rules.of(recipe)
+    rules = rules_of(recipe)
     base = {"lr": nonnegative("lr", lr)} | {key: nonnegative(key, value) for key, value in (
         ("eps", eps), ("weight_decay", weight_decay)) if value is not None}
     groups = make_groups(model, rules, base)
     emit(without_data(rules))
     return groups
+
+
+def rules_of(recipe: Any) -> Rules:
+    """The rules that an argument called `recipe` stands for."""
+    try:
+        return Rules.of(recipe)
+    except FaninError as error:
+        raise type(error)(str(error).replace("`rules`", "`recipe`", 1)) from None
 
 
 def without_data(rules: Rules) -> list[str]:

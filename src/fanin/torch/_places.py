@@ -18,13 +18,13 @@ from ._sharded import PLAIN
 
 # Wrappers that hold the module they wrap under a name of their own: (where the type is defined, it, that name). An
 # object can be an instance only if its type is loaded already.
-_WRAPPERS = [
+_TORCHS = [
     ("torch._dynamo.eval_frame", "OptimizedModule", "_orig_mod"),
     ("torch.distributed.algorithms._checkpoint.checkpoint_wrapper", "ActivationWrapper", "_checkpoint_wrapped_module"),
     ("torch.nn.parallel.distributed", "DistributedDataParallel", "module"),
     ("torch.nn.parallel.data_parallel", "DataParallel", "module"),
-    *WRAPPERS,
 ]
+_WRAPPERS = [*_TORCHS, *WRAPPERS]
 
 
 class Place(NamedTuple):
@@ -65,6 +65,12 @@ class _Inner(dict[type, "str | None"]):
     def __missing__(self, kind: type) -> str | None:
         self[kind] = next((inner for where, name, inner in _WRAPPERS if issubclass(kind, classes(where, name))), None)
         return self[kind]
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The module in torch's own wrappers: it computes the same, alone. (A wrapper of peft's does work of its own.)"""
+    inner = next((name for where, kind, name in _TORCHS if isinstance(module, classes(where, kind))), None)
+    return module if inner is None else unwrapped(module._modules[inner])
 
 
 def modules(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:

@@ -18,9 +18,9 @@ from ..._signal import CoordCheck, LayerSignal
 from ..._signal.coordinates import collect
 from ...rules import Rules
 from ...rules._recipe import FACTORS
-from .._groups import make_groups, without_data
+from .._groups import make_groups, rules_of, without_data
 from .._module import init_module
-from .._places import check_module, modules
+from .._places import check_module, unwrapped
 from . import losses
 from .measure import check_memory
 from .probes import Probes
@@ -74,7 +74,7 @@ def coord_check(make_model: Callable[[int], nn.Module], widths: Iterable[int], r
     (False, {'2': 1})
     """
     losses.check(loss)
-    rules, sizes = Rules.of(recipe), _widths(widths)
+    rules, sizes = rules_of(recipe), _widths(widths)
     steps = integer("steps", steps, 1)
     for name, function in (("make_model", make_model), ("optimizer", optimizer)):
         if not callable(function):
@@ -88,7 +88,7 @@ def coord_check(make_model: Callable[[int], nn.Module], widths: Iterable[int], r
         for width in sizes:
             model, warned, seen[width] = _trained(make_model, width, _at(rules, width), run)
             notes |= dict.fromkeys(warned)
-            kind = type(next(modules(model))[1]).__name__
+            kind = type(unwrapped(model)).__name__
     name = "rules" if rules.recipe is None else f"the recipe {rules.recipe.name}"
     return CoordCheck(kind, name, sizes, collect(sizes, seen), notes)
 
@@ -148,7 +148,7 @@ class _Run(NamedTuple):
         """The layers before the first step, and after each."""
         args, kwargs = ((), dict(self.batch)) if isinstance(self.batch, Mapping) else \
             (tuple(self.batch) if isinstance(self.batch, (tuple, list)) else (self.batch,), {})
-        root = next(modules(model))[1]
+        root = unwrapped(model)
         seen = []
         for step in range(self.steps + 1):
             probes = Probes(None)

@@ -15,7 +15,7 @@ from ..._errors import FaninTypeError, FaninValueError, a_type, listed
 from ..._seeding import Stream, check_source
 from ..._signal import Comparison, InitialLoss, Signal, by_label
 from ...rules import Rules
-from .._places import check_module, modules, places
+from .._places import check_module, places, unwrapped
 from .._sharded import is_sharded
 from . import losses, numbers, state, weights
 from .probes import Probes, first_real
@@ -104,7 +104,7 @@ class _Run:
     def __init__(self, model: nn.Module, inputs: tuple[Any, ...], loss: Callable[[Any], Any] | None, grad: bool,
                  spectrum: bool, seed: int | Stream | None) -> None:
         self._model, self._loss, self._grad, self._spectrum, self._seed = model, loss, grad, spectrum, seed
-        self._root = next(modules(model))[1]  # without what wraps it: DistributedDataParallel would wait for others
+        self._root = unwrapped(model)  # DistributedDataParallel would wait for other ranks
         self._args, self._kwargs = ((), dict(inputs[0])) if len(inputs) == 1 and isinstance(inputs[0], Mapping) \
             else (inputs, {})
         tensors = [leaf for leaf in _pytree.tree_leaves((self._args, self._kwargs)) if isinstance(leaf, torch.Tensor)]
