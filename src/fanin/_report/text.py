@@ -24,8 +24,10 @@ def to_text(content: Content, width: int | None = None) -> str:
 
     width = width or shutil.get_terminal_size((80, 24)).columns
     text = io.StringIO()
-    Console(file=text, width=width, color_system=None, force_terminal=False, legacy_windows=False).print(
-        renderable(content, width))
+    # rich would else write to a terminal's or a notebook's output of its own
+    console = Console(file=text, width=width, color_system=None, force_terminal=False, legacy_windows=False,
+                      force_jupyter=False)
+    console.print(renderable(content, width))
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
