@@ -13,7 +13,7 @@ from fanin._initializers.names import Name, Profile
 from fanin.rules._files import rule_sets
 
 MODULES = ("", "checkpoint", "compat", "dask", "jax", "keras", "math", "rules", "stream", "torch",
-           *(f"compat.{name}" for name in ("flax", "jax", "keras", "torch")))
+           *(f"compat.{name}" for name in fanin.compat.__all__))
 SCHEME = {"describe", "from_config", "get_config", "plan", "replace", "shard"}
 # Jedi offers whatever lies in a package's folder: the command line's module, and folders of TOML files.
 LYING_THERE = {"": {"cli"}, "rules": {"recipes", "sets"}}

@@ -1,39 +1,18 @@
-"""`torch.nn.init` of storch, the Scala 3 binding of torch: camelCase, in place, and returns what it filled.
-
-    import fanin.compat.storch as init   # instead of: import torch.nn.init
-
-Every function takes `t`, a numpy array or a torch tensor, of any stride and, as the schemes do, of float16, bfloat16,
-float32, float64 or a complex dtype (the constant ones also of integers and bool). Nothing is recorded for gradients.
-
-`generator` is new: a `fanin.Stream`, a seed (the same values at each call), a `torch.Generator`, which gives one seed a
-call, or None, fanin's default stream, which `fanin.seed` sets.
-
-A tensor's shape is (out, in, *kernel): fan_in is its second axis times the kernel, fan_out its first times it.
-
-Exceptions are RuntimeErrors, as libtorch's; all are FaninErrors and ValueErrors or TypeErrors too.
-"""
+"""storch's functions."""
 
 from __future__ import annotations
 
 import enum
 from typing import TYPE_CHECKING
 
-from .._checks import finite
-from .._errors import FaninTypeError
-from .._namespace import listing as _listing
-from ._shared.elementwise import round_toward_zero as _round_toward_zero
-from ._shared.errors import TorchTypeError, TorchValueError
-from ._shared.system import System
+from ..._checks import finite
+from ..._errors import FaninTypeError
+from .._shared.elementwise import round_toward_zero as _round_toward_zero
+from .._shared.errors import TorchTypeError, TorchValueError
+from .._shared.system import System
 
 if TYPE_CHECKING:
-    from ._shared.types import Generator, T
-
-__all__ = [
-    "Mode", "NonLinearity", "calculateGain", "constant_", "dirac_", "eye_", "kaimingNormal_", "kaimingUniform_",
-    "normal_", "ones_", "orthogonal_", "sparse_", "trunc_", "uniform_", "xavierNormal_", "xavierUniform_", "zeros_",
-]
-
-__dir__ = _listing(globals())
+    from .._shared.types import Generator, T
 
 
 class Mode(enum.Enum):

@@ -1,38 +1,15 @@
-"""`torch.nn.init` of PyTorch 0.2 and 0.3: names without underscore, in place, and returns what it filled.
-
-    import fanin.compat.torch03 as init   # instead of: from torch.nn import init
-
-Every function takes `tensor`, a numpy array or a torch tensor (a Variable is one today), of any stride and, as the
-schemes do, of float16, bfloat16, float32, float64 or a complex dtype (the constant ones also of integers and bool).
-Nothing is recorded for gradients.
-
-`generator` is new: a `fanin.Stream`, a seed (the same values at each call), a `torch.Generator`, which gives one seed a
-call, or None, fanin's default stream, which `fanin.seed` sets.
-
-A tensor's shape is (out, in, *kernel): fan_in is its second axis times the kernel, fan_out its first times it.
-
-Exceptions are torch's: ValueError for a rank, mode or nonlinearity, RuntimeError for parameters that nothing can be
-drawn with. All are FaninErrors too. What that document writes as N(mean, std) has the standard deviation `std`.
-"""
+"""torch 0.3's functions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._namespace import listing as _listing
-from ._shared.errors import TorchTypeError, TorchValueError
-from ._shared.gains import TORCH03
-from ._shared.system import System
+from .._shared.errors import TorchTypeError, TorchValueError
+from .._shared.gains import TORCH03
+from .._shared.system import System
 
 if TYPE_CHECKING:
-    from ._shared.types import Generator, T
-
-__all__ = [
-    "calculate_gain", "constant", "dirac", "eye", "kaiming_normal", "kaiming_uniform", "normal", "orthogonal",
-    "sparse", "uniform", "xavier_normal", "xavier_uniform",
-]
-
-__dir__ = _listing(globals())
+    from .._shared.types import Generator, T
 
 _torch03 = System("torch03", "tensor", {"low": "a", "high": "b", "value": "val", "scale": "gain"}, TorchValueError,
                   TorchTypeError, nonlinearities=TORCH03)

@@ -1,21 +1,4 @@
-"""`flint.nn.init`: in place, and returns None.
-
-    import fanin.compat.flint as init   # instead of: from flint.nn import init
-
-Every function takes `tensor`, a numpy array or a flint Tensor (an object whose `data` is one), of any stride and, as
-the schemes do, of float16, bfloat16, float32, float64 or a complex dtype (the constant ones also of integers and bool).
-
-Mended: flint's random functions put a new float64 array in the place of `tensor.data`. Here the array is filled, so it
-keeps its dtype, and its views see the values.
-
-`generator` is new and given by name: a `fanin.Stream`, a seed (the same values at each call), or None, fanin's default
-stream, which `fanin.seed` sets. `np.random.seed`, which flint follows, has no effect.
-
-A tensor's shape is (out, in, *kernel): fan_in is its second axis times the kernel, fan_out its first times it.
-
-Exceptions are ValueError for ranks, modes, nonlinearities and parameters that nothing can be drawn with, and TypeError.
-All are FaninErrors too.
-"""
+"""flint's functions."""
 
 from __future__ import annotations
 
@@ -23,20 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._namespace import listing as _listing
-from ._shared.gains import FLINT
-from ._shared.system import System
+from .._shared.gains import FLINT
+from .._shared.system import System
 
 if TYPE_CHECKING:
-    from .._initializers import Initializer
-    from ._shared.types import Generator
-
-__all__ = [
-    "calculate_gain", "constant_", "kaiming_normal_", "kaiming_uniform_", "lecun_normal_", "lecun_uniform_",
-    "normal_", "ones_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_",
-]
-
-__dir__ = _listing(globals())
+    from ..._initializers import Initializer
+    from .._shared.types import Generator
 
 _flint = System("flint", "tensor", {"low": "a", "high": "b", "value": "val", "scale": "gain"}, nonlinearities=FLINT)
 
