@@ -22,6 +22,9 @@ ALIGNED = 32  # lanes that are permuted are a multiple of this
 LANES = 256  # numbers that are permuted together: in vectors, and in the L1 cache
 SPAN = 2**18  # rows that have marks at a time: 2 MB
 
+# of a plain 1 or True numba would compile `permute` anew, for that value
+NEXT, FORWARDS, BACKWARDS = np.int64(1), np.int64(0), np.int64(1)
+
 Integers = NDArray[np.int64]
 Marks = NDArray[np.uint64]
 Words = NDArray[np.uint32]
@@ -29,7 +32,7 @@ Number: TypeAlias = int | np.int64
 
 
 def permute(lanes: Words, columns: int, x: Number, step: Number, many: int, width: Number, full_rows: Number,
-            last_width: Number, backwards: bool) -> None:
+            last_width: Number, backwards: Number) -> None:
     """The images of `many` numbers x, x + step, … by the permutations of so many columns, or what they are images of.
 
     Lane j·columns + c takes number j for column c, and the first word of `lanes` is then its image. The third to the
@@ -44,7 +47,7 @@ def permute(lanes: Words, columns: int, x: Number, step: Number, many: int, widt
             row, column = row + 1, column - width
     used = (many * columns + ALIGNED - 1) // ALIGNED * ALIGNED
     grid = np.uint32(width), np.uint32(full_rows), np.uint32(last_width)
-    if backwards:
+    if backwards == BACKWARDS:
         for pair in range(PAIRS - 1, -1, -1):
             turned0, turned1 = np.uint32(np.uint32(2 * pair) * STEP0), np.uint32(np.uint32(2 * pair) * STEP1)
             for i in range(used):
@@ -86,7 +89,7 @@ def mark(marks: Marks, lanes: Words, columns: int, first: Number, rows: int, ste
     if min(zeros, height - zeros) >= rows:
         for start in range(0, rows, each):
             many: Any = min(each, rows - start)
-            permute(lanes, columns, first + start * step, step, many, width, full_rows, last_width, False)
+            permute(lanes, columns, first + start * step, step, many, width, full_rows, last_width, FORWARDS)
             for j in range(many):
                 for c in range(columns):
                     if lanes[j * columns + c] < zeros:
@@ -98,7 +101,7 @@ def mark(marks: Marks, lanes: Words, columns: int, first: Number, rows: int, ste
         begin, end = zeros, height
     for start in range(begin, end, each):
         many = min(each, end - start)
-        permute(lanes, columns, start, 1, many, width, full_rows, last_width, True)
+        permute(lanes, columns, start, NEXT, many, width, full_rows, last_width, BACKWARDS)
         for j in range(many):
             for c in range(columns):
                 row = np.uint64(np.int64(lanes[j * columns + c]) - first)
