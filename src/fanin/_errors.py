@@ -136,32 +136,20 @@ def listed(names: Iterable[object], at_most: int = 20) -> str:
     return ", ".join(texts[:at_most]) + more
 
 
-def close_matches(name: str, known: Iterable[str]) -> list[str]:
-    """The known names that look most like one, or begin with it, the likeliest first, three at most: for messages.
+def hint(name: str, known: Iterable[str], spell: Callable[[str], str] = repr, otherwise: str = "") -> str:
+    """The end of a message about an unknown name: what may have been meant, else what `otherwise` says.
 
-    >>> close_matches("he_norml", ["zeros", "he_normal", "he_uniform"])
-    ['he_normal', 'he_uniform']
+    Names are meant that look like it or begin with it, the likeliest first, three at most; `spell` gives what is shown
+    for one.
+
+    >>> hint("he_norml", ["zeros", "he_normal"])
+    ": did you mean 'he_normal'?"
     """
     import difflib  # only for messages
 
     names = list(known)
     longer = [each for each in names if len(name) > 1 and each.startswith(name)]
-    return list(dict.fromkeys([*difflib.get_close_matches(name, names, n=3, cutoff=0.6), *longer]))[:3]
-
-
-def hint(name: str, known: Iterable[str], spell: Callable[[str], str] = repr) -> str:
-    """The end of a message about an unknown name: what may have been meant, if anything looks like it.
-
-    >>> hint("he_norml", ["zeros", "he_normal"])
-    ": did you mean 'he_normal'?"
-    """
-    close = close_matches(name, known)
-    return f": did you mean {' or '.join(map(spell, close))}?" if close else ""
-
-
-def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """A sentence that names close matches, or the way to list what there is."""
-    close = close_matches(str(name).lower(), sorted(known))
+    close = list(dict.fromkeys([*difflib.get_close_matches(name, names, n=3, cutoff=0.6), *longer]))[:3]
     if close:
-        return "did you mean " + " or ".join(repr(match) for match in close) + "?"
-    return "Registry.names() lists what is known"
+        return f": did you mean {' or '.join(map(spell, close))}?"
+    return f": {otherwise}" if otherwise else ""

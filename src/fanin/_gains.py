@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ._checks import finite, real
-from ._errors import FaninError, FaninTypeError, FaninValueError, close_matches, shown
+from ._errors import FaninError, FaninTypeError, FaninValueError, hint, shown
 
 if TYPE_CHECKING:
     from ._types import Array
@@ -73,7 +73,7 @@ def _of_name(name: str, activation: str, slope: Any, profile: str | None) -> flo
         known |= {alias: ACTIVATIONS[meaning] for alias, meaning in ALIASES.items()}
     if key not in known:
         raise FaninValueError(f"`{name}` must be {'of the table of torch' if of_torch else 'a known activation'} (got "
-                              f"{shown(activation)}): {_hint(key, [*table, 'leaky_relu'])}")
+                              f"{shown(activation)}){_hint(key, [*table, 'leaky_relu'])}")
     if slope is not None and finite("slope", slope) != 0:  # torch's signature has a = 0 for all
         raise FaninValueError(f"`slope` must be given with 'leaky_relu' alone (got {slope!r} with {activation!r})")
     return float(known[key])
@@ -81,9 +81,8 @@ def _of_name(name: str, activation: str, slope: Any, profile: str | None) -> flo
 
 def _hint(key: str, names: Iterable[str]) -> str:
     by_key = {_canonical(each): each for each in names}
-    close = [by_key[match] for match in close_matches(key, by_key)]
-    known = f"known are {', '.join(sorted(by_key.values()))}; without a profile, any function is taken, too"
-    return f"did you mean {' or '.join(map(repr, close))}?" if close else known
+    return hint(key, by_key, spell=lambda each: repr(by_key[each]), otherwise=(
+        f"known are {', '.join(sorted(by_key.values()))}; without a profile, any function is taken, too"))
 
 
 def _canonical(activation: str) -> str:

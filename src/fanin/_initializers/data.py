@@ -12,7 +12,7 @@ from .._errors import (
     FaninTypeError,
     FaninValueError,
     a_type,
-    close_matches,
+    hint,
     listed,
     shown,
     with_article,
@@ -86,10 +86,9 @@ class Scheme(metaclass=SchemeType):
         if name in known:
             raise FaninAttributeError(f"`{name}` of {a_type(self)} can be set only by its constructor: use "
                                       f"replace({name}=...) to make another")
-        close = close_matches(name, known)
-        hint = f": did you mean replace({close[0]}=...)?" if close else ""
+        meant = hint(name, known, spell=lambda each: f"replace({each}=...)")
         raise FaninAttributeError(f"`{name}` is no parameter of {type(self).__name__}, which has "
-                                  f"{listed(known) or 'none'}, and schemes are immutable{hint}")
+                                  f"{listed(known) or 'none'}, and schemes are immutable{meant}")
 
     def __delattr__(self, name: str) -> None:
         raise FaninAttributeError(f"`{name}` of {a_type(self)} can't be deleted: schemes are immutable")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from .._checks import flag
-from .._errors import FaninKeyError, FaninTypeError, FaninValueError, a_type, close_matches, shown
+from .._errors import FaninKeyError, FaninTypeError, FaninValueError, a_type, hint, shown
 from . import codec
 from . import parameters as _parameters
 from . import schemes as _schemes
@@ -256,9 +256,9 @@ class _Registry:
         if profile is None:
             known |= {canonical(alias): alias for aliases in ALIASES.values() for alias in aliases}
         where = "" if profile is None else f" of profile {profile!r}"
-        close = [known[key] for key in close_matches(canonical(name), known)]
-        hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "Registry.names() lists what is known"
-        raise FaninKeyError(f"`name` must be a registered name{where} (got {shown(name)}): {hint}")
+        meant = hint(canonical(name), known, spell=lambda key: repr(known[key]),
+                     otherwise="Registry.names() lists what is known")
+        raise FaninKeyError(f"`name` must be a registered name{where} (got {shown(name)}){meant}")
 
 
 def _table(presets: Mapping[str, Preset]) -> dict[str, tuple[str, Preset]]:

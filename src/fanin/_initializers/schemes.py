@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from .._errors import FaninKeyError, FaninWarning, did_you_mean, shown
+from .._errors import FaninKeyError, FaninWarning, hint, shown
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -72,8 +72,9 @@ def require(name: object) -> type[Any]:
     cls = find(name) if isinstance(name, str) else None
     if cls is None:
         broken = problem(name) if isinstance(name, str) else None
-        hint = broken or did_you_mean(name, _spelled.values())
-        raise FaninKeyError(f"`scheme` must be a registered scheme (got {shown(name)}): {hint}")
+        meant = f": {broken}" if broken else hint(str(name).lower(), list(_spelled.values()),
+                                                  otherwise="Registry.names() lists what is known")
+        raise FaninKeyError(f"`scheme` must be a registered scheme (got {shown(name)}){meant}")
     return cls
 
 

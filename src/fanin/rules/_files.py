@@ -7,7 +7,7 @@ import os
 import re
 from typing import Any
 
-from .._errors import FaninTypeError, FaninValueError, did_you_mean
+from .._errors import FaninTypeError, FaninValueError, hint
 from .._initializers import Registry
 from .._json import check_values, parse_json, too_deep, too_large
 
@@ -55,7 +55,8 @@ def read_table(source: str | os.PathLike[str]) -> dict[str, Any]:
     if not (os.path.exists(source) or os.path.splitext(source)[1] or os.path.dirname(source)):
         own = ", ".join(name for name, place in sorted(sets.items()) if place.startswith("sets/"))
         raise FaninValueError(f"`rules` must be a rule set ({own}), a recipe (fanin recipes), a preset, or a file "
-                              f"(got {source!r}): {did_you_mean(source, [*sets, *Registry.names()])}")
+                              f"(got {source!r})" + hint(source.lower(), [*sets, *Registry.names()],
+                                                            otherwise="Registry.names() lists what is known"))
     with open(source, "rb") as file:
         text = _decode(file.read())
     if source.lower().endswith(".json") or _JSON.match(text):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from .._errors import close_matches, listed, with_article
+from .._errors import hint, listed, with_article
 from ._parameter import Parameter
 from ._rule import START, Rule
 
@@ -104,7 +104,6 @@ def _similar(rule: Rule, names: Iterable[str]) -> str:
 
 def _hint(text: str, known: Iterable[str] | Mapping[str, str]) -> str:
     """The known names that look most like a text, or what a mapping gives for them; empty where none does."""
-    spelled = {each.lower(): each for each in known}
-    close = [spelled[each] for each in close_matches(text.lower(), spelled)]
-    shown = [known[each] if isinstance(known, Mapping) else each for each in close]
-    return f": did you mean {' or '.join(shown)}?" if shown else ""
+    shown = known if isinstance(known, Mapping) else {each: each for each in known}
+    places = {each.lower(): place for each, place in shown.items()}
+    return hint(text.lower(), places, spell=places.__getitem__)

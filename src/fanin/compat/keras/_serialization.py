@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from ..._errors import FaninTypeError, FaninValueError, a_type, close_matches
+from ..._errors import FaninTypeError, FaninValueError, a_type, hint
 from . import _constants, _fourier, _link, _random, _scaling
 
 CLASSES = (
@@ -155,7 +155,6 @@ def _deserialize_elsewhere(config: dict[str, Any], custom_objects: dict[str, Any
         found = _link.keras.initializers.deserialize(config, custom_objects)
     if found is None or isinstance(found, str):
         name = str(config.get("config") if config["class_name"] == "function" else config["class_name"])
-        close = close_matches(name, [*NAMES, *(custom_objects or ())])
-        hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "pass it in custom_objects if it is yours"
-        raise FaninValueError(f"`identifier` must name an initializer (got {name!r}): {hint}")
+        meant = hint(name, [*NAMES, *(custom_objects or ())], otherwise="pass it in custom_objects if it is yours")
+        raise FaninValueError(f"`identifier` must name an initializer (got {name!r}){meant}")
     return found
