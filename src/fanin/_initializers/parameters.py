@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -56,7 +55,7 @@ def _parameters(cls: type[Any]) -> dict[str, inspect.Parameter]:
 def defaults(cls: type[Any]) -> dict[str, Any]:
     """The constructor's parameters in order, each with its default, or `REQUIRED` where it has none."""
     made_anew = {field.name: field.default_factory() for field in getattr(cls, "__dataclass_fields__", {}).values()
-                 if field.default_factory is not dataclasses.MISSING}
+                 if callable(field.default_factory)}
     return {name: REQUIRED if parameter.default is parameter.empty else made_anew.get(name, parameter.default)
             for name, parameter in signature(cls).items()}
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import enum
-import hashlib
-import json
 import numbers
 from collections.abc import Hashable, Mapping, Sequence
 from types import MappingProxyType
@@ -90,6 +88,8 @@ def key(name: str, value: Any) -> Hashable:
     if isinstance(value, Sequence):
         return "list", tuple(key(name, item) for item in value)
     if hasattr(value, "get_config") and type(value).__eq__ is object.__eq__:  # type: ignore[comparison-overlap]
+        import json  # seldom needed, as is hashlib, and slow to load
+
         return type(value), json.dumps(value.get_config(), sort_keys=True)
     try:
         hash(value)
@@ -108,4 +108,6 @@ def _digest(array: np.ndarray[Any, Any]) -> bytes:
         is_nan = array != array
         if is_nan.any():
             array = np.where(is_nan, np.array(np.nan, array.dtype), array)
+    import hashlib
+
     return hashlib.blake2b(array.tobytes(), digest_size=16).digest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import dis
-import hashlib
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -112,6 +111,8 @@ def _text(name: str, value: Any, seen: set[Any]) -> Any:
     if isinstance(value, np.generic) and not value.dtype.hasobject:
         return value.dtype.str, value.tobytes()
     if kind is np.ndarray and not value.dtype.hasobject:
+        import hashlib  # OpenSSL behind it is slow to load
+
         digest = hashlib.blake2b(value.tobytes(), digest_size=16).hexdigest()
         return "array", repr(value.dtype.descr), value.shape, digest
     if isinstance(value, tuple) and (kind is tuple or hasattr(kind, "_fields")) or kind is list:
