@@ -19,7 +19,13 @@ _ZEROS = Constant(0.0)
 
 def doubts(rows: Iterable[Row], by_shape: set[str]) -> list[str]:
     """The warnings about rows that are drawn; `by_shape` are the names whose rule says itself how fans are counted."""
-    return grouped(remark for row in rows if row.scheme is not None for remark in _remarks(row, by_shape))
+    drawn = (row for row in rows if row.scheme is not None)
+    return grouped(remark for row in drawn if not _is_plain_constant(row) for remark in _remarks(row, by_shape))
+
+
+def _is_plain_constant(row: Row) -> bool:
+    """Whether there is nothing to remark, as of most biases: the quick answer."""
+    return type(row.scheme) is Constant and (row.parameter.layer or NO_LAYER).fixed is None
 
 
 def forward_rules(recipe: Recipe | None) -> list[str]:

@@ -102,13 +102,15 @@ def assign_slots(rules: Rules, slots: list[Slot], layout: str = "torch", partial
 
     `config` gives the model's own, which tells the variables of recipes; it is called only for rules that have such.
     """
+    notes = [slot.note for slot in slots]
     siblings = [slot.parameter for slot in slots if slot.tied and not slot.left]
-    others = {slot.parameter.name: slot.note for slot in slots if slot.note}
+    others = {slot.parameter.name: note for slot, note in zip(slots, notes) if note}
     if config is not None and rules.asks_config:
         rules = rules.with_config(config())
-    table = rules._assign(asked(slots), layout, partial, siblings, others)
+    parameters = [slot.parameter for slot, note in zip(slots, notes) if not note]
+    table = rules._assign(parameters, layout, partial, siblings, others)
     assigned = iter(table)
-    rows = [Row(slot.parameter, note=slot.note) if slot.note else next(assigned) for slot in slots]
+    rows = [Row(slot.parameter, note=note) if note else next(assigned) for slot, note in zip(slots, notes)]
     drawn = [slot for slot, row in zip(slots, rows) if row.scheme is not None]
     remarks = grouped((text, slot.parameter.name) for text, slot in _remarks(drawn))
     seed = source if source is None or isinstance(source, int) else source.seed

@@ -28,9 +28,11 @@ def chosen(refill_buffers: Any, slots: list[Slot]) -> set[str]:
     Raises:
         FaninTypeError: no such argument. FaninValueError: no buffer has such a name.
     """
+    if refill_buffers is False:
+        return set()
     choice = Buffers("*" if refill_buffers is True else refill_buffers, "refill_buffers")
     names = {slot.place.name for slot in slots if choice.has(slot)}
-    if refill_buffers not in (True, False) and not names:
+    if refill_buffers is not True and not names:
         raise FaninValueError("`refill_buffers` must name buffers of the module (got "
                               f"{refill_buffers!r}, which matches none)")
     return {slot.place.name for slot in slots if slot.place.name in names and slot.left}

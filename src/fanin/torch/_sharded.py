@@ -42,6 +42,8 @@ def prepare(module: Any, seed: Any) -> None:
     """
     flat = classes("torch.distributed.fsdp", "FullyShardedDataParallel")
     gathering = classes("torch.distributed.fsdp", "FSDPModule")
+    if seed is not None and not flat and not gathering:
+        return
     parts = list(module.modules())
     kinds = torch.nn.parallel.DistributedDataParallel, *flat, *gathering
     spread = [part for part in parts if isinstance(part, kinds)]

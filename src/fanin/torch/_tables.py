@@ -56,10 +56,11 @@ def _fixed(slot: Slot, scheme: Initializer) -> Slot:
 
 
 def _may_be_table(slot: Slot) -> bool:
+    if not slot.frozen or slot.note or slot.place.computed:
+        return False
     parameter, layer = slot.parameter, slot.parameter.layer
-    words = (parameter.name, *(layer.types if layer else ()))
-    return (slot.frozen and not slot.note and not slot.place.computed and len(parameter.shape) in _RANKS
-            and parameter.dtype.kind not in "iub" and any(map(_POSITIONS.match, words)))
+    return (len(parameter.shape) in _RANKS and parameter.dtype.kind not in "iub"
+            and any(map(_POSITIONS.match, (parameter.name, *(layer.types if layer else ())))))
 
 
 def _computed(model: Any, path: str, places: Iterable[Place]) -> dict[str, Initializer]:

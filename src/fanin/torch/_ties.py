@@ -40,8 +40,7 @@ def aliases(module: torch.nn.Module, prefix: str, located: list[Place]) -> dict[
 
 def _groups(located: list[Place]) -> Iterator[list[str]]:
     """The names of places that hold one tensor, where there are several."""
-    tensors = [place.tensor for place in located]
-    starts = [tensor.data_ptr() if _has_memory(tensor) else id(tensor) for tensor in tensors]
+    starts = [_address(tensor) or id(tensor) for tensor in (place.tensor for place in located)]
     counts = Counter(starts)
     same: dict[Hashable, list[str]] = {}
     for place, start in zip(located, starts):
@@ -53,16 +52,17 @@ def _groups(located: list[Place]) -> Iterator[list[str]]:
 def _identity(place: Place) -> Hashable:
     """Equal for places that hold one tensor, or several in exactly the same memory."""
     tensor = place.tensor
-    if place.computed or tensor.is_meta or is_sharded(tensor) or not tensor.numel() or not _has_memory(tensor):
+    if place.computed or tensor.is_meta or is_sharded(tensor) or not tensor.numel() or not _address(tensor):
         return id(tensor)
     return tensor.device, tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride()
 
 
-def _has_memory(tensor: torch.Tensor) -> bool:
+def _address(tensor: torch.Tensor) -> int:
+    """Of its first element; 0 where it has no memory."""
     try:
-        return (type(tensor) in PLAIN or not is_fake(tensor)) and tensor.data_ptr() != 0
+        return tensor.data_ptr() if type(tensor) in PLAIN or not is_fake(tensor) else 0
     except RuntimeError:  # sparse, or another subclass without memory of its own
-        return False
+        return 0
 
 
 def _left_out_of_checkpoints(module: torch.nn.Module, prefix: str) -> dict[str, str]:
