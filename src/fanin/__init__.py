@@ -49,6 +49,7 @@ from ._initializers import HippoLegsB as HippoLegsB
 from ._initializers import Initializer as Initializer
 from ._initializers import LogOfUniform as LogOfUniform
 from ._initializers import LogUniform as LogUniform
+from ._initializers import LSTMBias as LSTMBias
 from ._initializers import MambaALog as MambaALog
 from ._initializers import MambaDtBias as MambaDtBias
 from ._initializers import Normal as Normal
@@ -98,6 +99,7 @@ __all__ = [
     "HippoLegsA",
     "HippoLegsB",
     "Initializer",
+    "LSTMBias",
     "LogOfUniform",
     "LogUniform",
     "MambaALog",

@@ -28,6 +28,7 @@ from fanin import (
     Initializer,
     LogOfUniform,
     LogUniform,
+    LSTMBias,
     MambaALog,
     MambaDtBias,
     Normal,
@@ -60,9 +61,9 @@ RANKS = {Constant: (0, 9), Uniform: (0, 9), Normal: (0, 9), TruncatedNormal: (0,
          Orthogonal: (2, 9), DeltaOrthogonal: (3, 9), ConvolutionOrthogonal: (3, 9), Dirac: (3, 9), Sparse: (1, 9),
          Eye: (2, 2), Blocks: (1, 9), LogUniform: (0, 9), LogOfUniform: (0, 9), MambaALog: (1, 9), MambaDtBias: (0, 9),
          HippoLegsA: (2, 9), HippoLegsB: (1, 9), S4D: (1, 9), Sinusoidal: (2, 9),
-         Siren: (2, 9), SirenFirst: (2, 9), ScaledOrthogonal: (2, 9), ICNR: (2, 9), Chrono: (1, 1),
+         Siren: (2, 9), SirenFirst: (2, 9), ScaledOrthogonal: (2, 9), ICNR: (2, 9), Chrono: (1, 1), LSTMBias: (1, 1),
          Bilinear: (3, 5)}
-ANY_DTYPE = (Constant, Eye, Dirac)
+ANY_DTYPE = (Constant, Eye, Dirac, LSTMBias)
 TABLES = (MambaALog, HippoLegsA, HippoLegsB, S4D, Sinusoidal, Bilinear)  # without randomness
 REAL = (LogUniform, LogOfUniform, MambaDtBias, HippoLegsA, HippoLegsB, S4D, Sinusoidal, Chrono, Bilinear)
 FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
@@ -83,7 +84,7 @@ def shape_of(scheme, *dims):
     dims = dims[:ranks(scheme)[1]]
     if isinstance(scheme, Bilinear):
         return (dims[0] * dims[1], *dims[1:])
-    if isinstance(scheme, (ICNR, Chrono)):
+    if isinstance(scheme, (ICNR, Chrono, LSTMBias)):
         return (4 * dims[0], *dims[1:])
     if isinstance(scheme, ConvolutionOrthogonal):
         return (dims[0], min(dims[:2]), *dims[2:])
@@ -143,7 +144,7 @@ def test_ranks(name):
         fits = dims[-1:] == {"array": (3,), "hippo_legs_a": dims[-2:-1]}.get(name, dims[-1:])
         fits &= name != "convolution_orthogonal" or dims[1:2] <= dims[:1]
         fits &= name != "bilinear" or len(dims) > 1 and dims[0] % dims[1] == 0
-        fits &= name not in ("icnr", "chrono") or dims[:1] != () and dims[0] % 4 == 0
+        fits &= name not in ("icnr", "chrono", "lstm_bias") or dims[:1] != () and dims[0] % 4 == 0
         if low <= len(dims) <= high and fits:
             w = scheme(shape, seed=0)
             assert type(w) is np.ndarray and w.shape == dims

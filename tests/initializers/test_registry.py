@@ -19,6 +19,7 @@ from fanin import (
     Eye,
     FaninError,
     Initializer,
+    LSTMBias,
     Normal,
     Orthogonal,
     Registry,
@@ -66,15 +67,15 @@ MEANINGS = [
     (Orthogonal(1.0), "orthogonal Orthogonal OrthogonalInitializer orthogonal_initializer"),
     (DeltaOrthogonal(), "delta_orthogonal convolutional_delta_orthogonal"),
     (Dirac(1), "dirac Dirac dirac_"),
+    (LSTMBias(), "lstm_bias lstmbias LSTMBias unit_forget_bias"),
     (Bilinear(), "bilinear Bilinear UpsamplingDeconvFilter"),
     (Eye(1.0), "identity Identity IdentityInitializer eye identity_init identity_initializer"),
 ]
 BARE = [(name, scheme) for scheme, names in MEANINGS for name in names.split()]
 SPARSE = ["sparse", "sparse_init", "Sparse", "sparse_"]
 ARRAY = ["assign", "numpyarray", "array"]
-UNSERVED = ["stft", "STFT", "STFTInitializer", "lstmbias", "LSTMBias",
-            "unit_forget_bias", "positive_unitball", "unitball", "mixed", "load", "fusedrnn", "trunc", "trunc_",
-            "scaled_uniform", "ZerO"]
+UNSERVED = ["stft", "STFT", "STFTInitializer", "positive_unitball", "unitball", "mixed", "load", "fusedrnn", "trunc",
+            "trunc_", "scaled_uniform", "ZerO"]
 
 # PEERS.md, section 1: each system's names with that system's defaults and layout.
 _XAVIER = {"xavier_uniform": glorot("uniform"), "xavier_normal": glorot("normal")}

@@ -186,7 +186,7 @@ def odd(registry):
 @pytest.mark.parametrize("scheme", SCHEMES + ODD, ids=repr)
 def test_a_copy_is_the_same_value(scheme, way, odd):
     """Whatever way a scheme takes, what arrives is equal, has the same hash, type, config, repr of JSON and plan."""
-    shape = {"Eye": (3, 3), "ICNR": (4, 3, 3), "Chrono": (4,)}.get(type(scheme).__name__, (3, 3, 3))
+    shape = {"Eye": (3, 3), "ICNR": (4, 3, 3), "Chrono": (4,), "LSTMBias": (4,)}.get(type(scheme).__name__, (3, 3, 3))
     plan = scheme.describe(shape)
 
     again = WAYS[way](scheme)

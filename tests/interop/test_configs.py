@@ -34,6 +34,7 @@ PARAMETERS = {
     "HippoLegsA": {},
     "HippoLegsB": {"axis": 0},
     "ICNR": {"upscale": 3, "init": {"scheme": "normal", "std": 0.5}, "layout": "*io"},
+    "LSTMBias": {"forget_bias": 2.0},
     "LogOfUniform": {"low": 2.0, "high": 8.0},
     "LogUniform": {"low": 0.01, "high": 0.5},
     "MambaALog": {"axis": 0},

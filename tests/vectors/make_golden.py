@@ -26,9 +26,9 @@ REQUIRED = {"sparse": {"sparsity": 0.4}, "array": {"value": [[1], [0]] + [[1]] *
                        "sizes": [13, 3, -1]}}
 REAL_ONLY = {"log_uniform", "log_of_uniform", "mamba2_a_log", "mamba_dt_bias", "hippo_legs_a", "hippo_legs_b", "s4d",
              "sinusoidal", "whisper_sinusoids", "chrono", "bilinear"}
-ALSO_WHOLE = {"zeros", "ones", "constant", "array", "eye", "dirac"}
+ALSO_WHOLE = {"zeros", "ones", "constant", "array", "eye", "dirac", "lstm_bias"}
 MATRIX, CONVOLUTION = (7, 33), (5, 3, 3, 3)
-SHAPES = {"dirac": CONVOLUTION, "hippo_legs_a": (3, 7, 7), "icnr": (8, 33), "chrono": (132,),
+SHAPES = {"dirac": CONVOLUTION, "hippo_legs_a": (3, 7, 7), "icnr": (8, 33), "chrono": (132,), "lstm_bias": (132,),
           "bilinear": (6, 3, 4, 5)}  # others draw a matrix
 
 # The truncated normal has a sampler for each kind of interval: presets only reach the central one.

@@ -4,7 +4,6 @@ from . import schemes as _schemes
 from .base import Initializer as Initializer
 from .bilinear import Bilinear as Bilinear
 from .blocks import Blocks as Blocks
-from .chrono import Chrono as Chrono
 from .constant import Constant as Constant
 from .dirac import Dirac as Dirac
 from .eye import Eye as Eye
@@ -14,6 +13,8 @@ from .hippo import HippoLegsB as HippoLegsB
 from .icnr import ICNR as ICNR
 from .logarithmic import LogOfUniform as LogOfUniform
 from .logarithmic import LogUniform as LogUniform
+from .lstm import Chrono as Chrono
+from .lstm import LSTMBias as LSTMBias
 from .normal import Normal as Normal
 from .normal import TruncatedNormal as TruncatedNormal
 from .orthogonal import ConvolutionOrthogonal as ConvolutionOrthogonal
@@ -37,7 +38,7 @@ _BUILT_IN: dict[str, type[Initializer]] = {
     "mamba_a_log": MambaALog, "mamba_dt_bias": MambaDtBias, "hippo_legs_a": HippoLegsA, "hippo_legs_b": HippoLegsB,
     "convolution_orthogonal": ConvolutionOrthogonal, "s4d": S4D, "sinusoidal": Sinusoidal,
     "siren": Siren, "siren_first": SirenFirst, "scaled_orthogonal": ScaledOrthogonal,
-    "icnr": ICNR, "chrono": Chrono, "bilinear": Bilinear,
+    "icnr": ICNR, "chrono": Chrono, "lstm_bias": LSTMBias, "bilinear": Bilinear,
 }
 for _name, _class in _BUILT_IN.items():
     _schemes.add(_name, _class)

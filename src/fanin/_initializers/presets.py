@@ -16,12 +16,12 @@ from .._errors import FaninTypeError
 from .._gains import as_gain
 from .base import Initializer
 from .bilinear import Bilinear
-from .chrono import Chrono
 from .constant import Constant
 from .dirac import Dirac
 from .eye import Eye
 from .hippo import S4D, HippoLegsA, HippoLegsB
 from .logarithmic import LogOfUniform, LogUniform
+from .lstm import Chrono, LSTMBias
 from .normal import Normal, TruncatedNormal
 from .orthogonal import ConvolutionOrthogonal, DeltaOrthogonal, Orthogonal, ScaledOrthogonal
 from .parameters import signature
@@ -133,7 +133,7 @@ SPELLINGS: dict[type, dict[str, Meaning]] = {
     HippoLegsA: {}, HippoLegsB: {}, S4D: {},
     Sinusoidal: {"base": "max_timescale"},
     Siren: {"w0": "omega", "omega_0": "omega", "hidden_omega_0": "omega"}, SirenFirst: {},
-    Bilinear: {},
+    Bilinear: {}, LSTMBias: {},
     Chrono: {"T": "t_max", "T_max": "t_max"},
 }
 
@@ -209,6 +209,7 @@ PRESETS = {
     "sinusoidal": Preset(Sinusoidal),
     "siren": Preset(Siren),
     "siren_first": Preset(SirenFirst),
+    "lstm_bias": Preset(LSTMBias),
     "chrono": Preset(Chrono, required=("t_max",)),
     "bilinear": Preset(Bilinear),
     "whisper_sinusoids": Preset(Sinusoidal, {"halves": True, "endpoint": True}),
@@ -234,15 +235,12 @@ ALIASES = {
     "sinusoidal": ("sinusoidal_positions",),
     "siren": ("siren_hidden",),
     "bilinear": ("upsampling_deconv_filter",),
+    "lstm_bias": ("unit_forget_bias",),
 }
-
-_GATES = "it sets the gates of a bias apart: Blocks(['zeros', 'ones', 'zeros', 'zeros']) has the forget gate's at 1"
 
 # Names that users of other frameworks know and that none of the schemes serves: each with the reason.
 UNSERVED = {
     "stft": "it is a Fourier basis",
-    "lstm_bias": _GATES,
-    "unit_forget_bias": _GATES,
     "pissa": "it factorizes weights that exist",
     "erk": "it is a rule for the sparsity of each layer; give each layer its 'sparse'",
     "lru": "it draws two parameters of a layer together",

@@ -1,11 +1,22 @@
-"""Chrono: an LSTM's bias whose input gate is minus its forget gate, that is log U(1, t_max - 1)."""
+"""Biases of an LSTM: of a constant forget gate (LSTMBias), and of an input gate that is minus it (Chrono)."""
 
 import numpy as np
 import pytest
 
-from fanin import Blocks, Chrono, FaninError, FaninTypeError, FaninValueError, LogOfUniform, Registry
+from fanin import Blocks, Chrono, FaninError, FaninTypeError, FaninValueError, LogOfUniform, LSTMBias, Registry
 
 KEY = {"seed": 3, "name": "lstm.bias_ih_l0"}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64", "complex64", "int8"])
+def test_the_forget_gate_is_a_constant(dtype):
+    """Input, forget, cell, output: zeros, the constant, zeros, zeros; also of a shard, and of no units."""
+    b = LSTMBias(2.0)(4 * 5, dtype)
+
+    assert b.tolist() == [0] * 5 + [2] * 5 + [0] * 10
+    assert (LSTMBias(2.0).shard(20, slice(3, 12, 2), dtype) == b[3:12:2]).all()
+    assert LSTMBias()(0, dtype).shape == (0,)
+    assert LSTMBias(2.0).describe(20).mean == 0.5 and LSTMBias(2.0).describe(20).std == pytest.approx(0.75**0.5)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
@@ -66,6 +77,8 @@ def test_refusals_and_the_name():
     assert Registry.get("chrono", T_max=100) == Registry.get("chrono", t_max=100) == Chrono(100)
     cases = [(lambda: Chrono(1.5), "`t_max` must be >= 2"), (lambda: Chrono(float("inf")), "`t_max`"),
              (lambda: Registry.get("chrono"), "needs a value for `t_max`"),
+             (lambda: LSTMBias()(10), r"`shape` must be \(4h,\).*LSTMBias \(got \(10,\)"),
+             (lambda: LSTMBias(float("nan")), "`forget_bias`"),
              (lambda: Chrono(9)(10), r"`shape` must be \(4h,\).*\(10,\)"), (lambda: Chrono(9)((4, 4)), r"\(4h,\)"),
              (lambda: Chrono(9)(8, "complex64"), "must be real"), (lambda: Chrono(9)(8, "int32"), "floating")]
     for refused, message in cases:

@@ -1,4 +1,4 @@
-"""The bias of an LSTM that is to remember for a known time."""
+"""The bias of an LSTM: a forget gate that lets memory pass, for a known time or at all."""
 
 from __future__ import annotations
 
@@ -15,6 +15,37 @@ from .logarithmic import LogOfUniform, log_of_uniform
 
 if TYPE_CHECKING:
     from .._plans.plan import Plan
+
+
+class LSTMBias(Initializer):
+    """An LSTM's bias (4h,): the forget gate's all `forget_bias`, that of the other gates 0.
+
+    Args:
+        forget_bias: finite; 1 keeps 73 % of a unit's memory in each step, 0 keeps half.
+
+    The gates lie in the order input, forget, cell, output, as in torch, Keras and MXNet. Any dtype.
+
+    Raises:
+        FaninTypeError, FaninValueError: a parameter out of its range; when drawn: a shape that is not (4h,).
+
+    torch's LSTM adds up two biases, `bias_ih` and `bias_hh`: give one of them zeros. Its own start is a uniform one.
+    Keras' `unit_forget_bias=True` is this, and so is MXNet's LSTMBias.
+
+    Reference: Gers, Schmidhuber, Cummins, "Learning to forget", 2000; Jozefowicz et al., "An empirical exploration of
+    recurrent network architectures", ICML 2015.
+
+    >>> LSTMBias()(8).tolist()
+    [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    """
+
+    def __init__(self, forget_bias: float = 1.0) -> None:
+        self.forget_bias: float = finite("forget_bias", forget_bias)
+
+    @override
+    def plan(self, spec: TensorSpec) -> Plan:
+        gate = _gate(spec, "LSTMBias")
+        zeros = gate.fill(0.0, mean=0.0)
+        return spec.blocks(0, [zeros, gate.fill(self.forget_bias, mean=self.forget_bias), zeros, zeros])
 
 
 class Chrono(Initializer):
@@ -51,15 +82,20 @@ class Chrono(Initializer):
     @override
     def plan(self, spec: TensorSpec) -> Plan:
         spec.require_real("Chrono")
-        if spec.ndim != 1 or spec.size % 4:
-            raise FaninValueError(f"`shape` must be (4h,), four gates of h units, for Chrono (got {spec.shape})")
+        gate = _gate(spec, "Chrono")
         if self.t_max == 2:
             return spec.fill(0.0, mean=0.0)
-        gate = TensorSpec(spec.size // 4, spec.dtype)
         forget = LogOfUniform(1.0, self.t_max - 1).plan(gate)
         incoming = gate.draw(minus_log_of_uniform, *forget.params, mean=-(forget.mean or 0.0), std=forget.std)
         zeros = gate.fill(0.0, mean=0.0)
         return spec.twins(0, [incoming, forget, zeros, zeros], interleaved=False)
+
+
+def _gate(spec: TensorSpec, scheme: str) -> TensorSpec:
+    """What one of the four gates is planned for."""
+    if spec.ndim != 1 or spec.size % 4:
+        raise FaninValueError(f"`shape` must be (4h,), four gates of h units, for {scheme} (got {spec.shape})")
+    return TensorSpec(spec.size // 4, spec.dtype)
 
 
 @sampler
