@@ -16,9 +16,9 @@ _forked = False
 
 
 def set_threading(threads: Threads) -> None:
-    """Choose for this process which threads share large draws on the CPU. No choice changes a bit.
+    """Choose for this process which threads share large draws on the CPU. The numbers are the same with each.
 
-    The environment variable `FANIN_THREADS` says the same from outside; this function goes before it. Draws that are
+    The environment variable `FANIN_THREADS` says the same from outside; this function overrides it. Draws that are
     running finish as they began. Small draws, and all draws where only one processor may be used, take one thread
     whatever the choice.
 

@@ -23,9 +23,9 @@ class Bilinear(Initializer):
         layout: the role of each axis, as in `VarianceScaling`, with one o and one i: "io*" in torch, "*oi" in Keras.
 
     w[c, c, x, y] = t(x)·t(y), zero between other channels, with t(x) = 1 - |x - (k - 1)/2|/f and f = ⌈k/2⌉ for a
-    kernel axis of length k, of which there are one to three. A stride of f then enlarges f times, and all weights that
-    reach a pixel sum to 1; an edge mixes with zeros. With k = 2f - f mod 2 and padding f//2 it is the usual resize
-    (in torch `interpolate(scale_factor=f, mode="bilinear", align_corners=False)`) away from the edges.
+    kernel axis of length k, of which there are one to three. A stride of f then enlarges f times, and the weights that
+    reach a pixel sum to 1; at the edges of an image, zeros from outside are mixed in. With k = 2f - f mod 2 and padding
+    f//2 it is the usual resize away from the edges: torch's `interpolate(scale_factor=f, mode="bilinear")`.
 
     The out axis has as many channels as the in axis, or a divisor of it for a grouped convolution, whose weight is
     (in, out/groups, *kernel): (channels, 1, *kernel) enlarges each channel by itself. No randomness.
@@ -34,9 +34,9 @@ class Bilinear(Initializer):
         FaninTypeError, FaninValueError: a layout without one o and one i; when drawn: a shape with none or over three
             kernel axes, or whose out axis doesn't divide its in axis; a dtype that is not real.
 
-    The same as Caffe's for channels of their own, and Chainer's UpsamplingDeconvFilter. Caffe, MXNet and Paddle fill
-    all pairs of channels, so each output would be the sum of all inputs, unless the convolution is grouped; MXNet's and
-    Paddle's kernel is not symmetric where k mod 4 is 2 or 3.
+    Chainer's UpsamplingDeconvFilter is the same. Caffe, MXNet and Paddle fill all pairs of channels: each output is
+    then the sum of all inputs, unless each channel has a group of its own. MXNet's and Paddle's kernel is not symmetric
+    where k mod 4 is 2 or 3.
 
     Reference: Long, Shelhamer, Darrell, "Fully convolutional networks", CVPR 2015, arXiv 1411.4038, section 3.3.
 

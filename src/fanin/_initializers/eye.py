@@ -22,7 +22,7 @@ class Eye(Initializer):
     Args:
         gain: a finite real or complex number.
 
-    A matrix, rectangular too, of any dtype, integers and bool included.
+    The matrix may be rectangular, and of any dtype, also integers and bool.
 
     Raises:
         FaninTypeError, FaninValueError: gain is not such a number; when drawn: the shape is not a matrix's, or the

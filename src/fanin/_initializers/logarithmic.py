@@ -26,7 +26,7 @@ class LogUniform(Initializer):
         low, high: finite, 0 < low <= high. Equal ones give the constant.
 
     value = exp(log low + u·(log high - log low)), u uniform on (0, 1), kept within the dtype's values in [low, high].
-    Its mean is (high - low)/log(high/low). The logarithm of a uniform number is another thing: see LogOfUniform.
+    Its mean is (high - low)/log(high/low). The logarithm of a uniform number is something else: see LogOfUniform.
 
     Raises:
         FaninTypeError, FaninValueError: a bound that is no such number; when drawn: an integer or complex dtype, or one
@@ -72,7 +72,7 @@ class LogOfUniform(Initializer):
             with no value between the logarithms.
 
     `A_log` of Mamba-2 is drawn so, from (1, 16) (Dao, Gu, arXiv 2405.21060): the preset `mamba2_a_log`. Gated DeltaNet
-    takes (0, 16). A uniform logarithm is another thing: see LogUniform.
+    takes (0, 16). A number whose logarithm is uniform is something else: see LogUniform.
 
     >>> import fanin
     >>> a_log = fanin.LogOfUniform()(4096, seed=0, name="a_log")

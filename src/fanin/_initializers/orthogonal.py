@@ -115,7 +115,7 @@ class DeltaOrthogonal(Initializer):
         FaninTypeError, FaninValueError: a parameter out of its range; when drawn: a shape without kernel axes.
 
     JAX refuses in > out, where no convolution preserves the norm of every input; here Q's rows are orthonormal then.
-    The constants are those of `Orthogonal`.
+    Q is what `Orthogonal` draws for (out, in) with the same seed and name.
 
     Reference: Xiao et al., "Dynamical isometry and a mean field theory of CNNs", ICML 2018.
 

@@ -61,7 +61,8 @@ class SirenFirst(Initializer):
     Args:
         layout: the role of each axis, as in `VarianceScaling`.
 
-    The factor omega stands in the layer, sin(omega·(Wx + b)), and not in its weights. Hidden layers are `Siren`.
+    The layer itself multiplies by omega, sin(omega·(Wx + b)); its weights don't have that factor. Hidden layers are
+    `Siren`.
 
     Raises:
         FaninTypeError, FaninValueError: as of `Siren`.

@@ -1,8 +1,8 @@
-"""Other systems' own interfaces: one module a system, with its names, signatures, defaults and return values.
+"""Other frameworks' own interfaces: one module for each, with its names, signatures, defaults and return values.
 
     import fanin.compat.torch as init   # instead of: from torch.nn import init
 
-A module is loaded when it is first asked for, and draws with fanin's schemes. None needs the system that it is like.
+Each module is loaded at its first use and draws with fanin's schemes. None needs the framework whose names it has.
 
 >>> import fanin.compat.torch as init
 >>> import numpy as np

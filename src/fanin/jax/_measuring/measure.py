@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def signal(apply: Callable[..., Any], variables: Any, *inputs: Any, rules: RulesLike | None = None,
            compare: Mapping[str, Any] | None = None, seed: Seed | None = None,
            loss: Callable[[Any], Any] | None = None, grad: bool = True, spectrum: bool = False) -> Signal | Comparison:
-    """See whether a signal lives: a forward and a backward pass, and for each layer how large it is there.
+    """Measure a network's signal in each layer by one forward and one backward pass: does it live, die or explode?
 
     The result and its verdict are those of `fanin.torch.signal`. Nothing is written into the model; its states are
     what they were.

@@ -34,7 +34,7 @@ def signal(model: keras.layers.Layer, *inputs: Any, rules: RulesLike | None = No
            compare: Mapping[str, Any] | None = None, seed: Seed | None = None,
            loss: Callable[[Any], Any] | None = None, grad: bool = True, spectrum: bool = False,
            training: bool = True) -> Signal | Comparison:
-    """See whether a signal lives: a forward and a backward pass, and for each layer how large it is there.
+    """Measure a network's signal in each layer by one forward and one backward pass: does it live, die or explode?
 
     The result and its verdict are those of `fanin.torch.signal`. Nothing is assigned to the model's variables, its
     random generators' states included, and attributes that a call sets are put back.
