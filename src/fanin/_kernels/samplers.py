@@ -107,7 +107,7 @@ def described(function: Callable[..., Any]) -> str:
     'constant'
     """
     takes = getattr(function, "takes", None)  # masks have none
-    if takes == "u":
+    if takes == "u" and function.__module__.partition(".")[0] != "fanin":
         return function.__name__
     return FIXED if takes == "place" else _SAID.get(function.__name__, function.__name__.replace("_", " "))
 

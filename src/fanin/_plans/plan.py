@@ -186,8 +186,8 @@ class TwinsPlan(NamedTuple):
 
     @property
     def distribution(self) -> str:
-        """What it is, in words; each twin's plan says its own."""
-        return f"{len(self.plans)} twins {'interleaved' if self.interleaved else 'in turn'}"
+        """What it is, in words; each part's plan says its own."""
+        return f"{len(self.plans)} parts of the same numbers, {'interleaved' if self.interleaved else 'in turn'}"
 
     def __repr__(self) -> str:
         plans = self.plans if len(set(self.plans)) > 1 else self.plans[:1]
