@@ -12,7 +12,6 @@ import numpy as np
 
 from .device import device_function, sqrt
 from .elementary import exp, sincospi
-from .masks import part
 from .permutation import ONE, divide, reciprocal
 from .samplers import place_sampler
 
@@ -73,38 +72,42 @@ def hippo_legs(i: Any, states: Any, inverse_states: Any) -> Any:
 
 
 @device_function
-def _tent(i: Any, stride: Any, inverse_stride: Any, size: Any, inverse_size: Any) -> Any:
+def _tent(place: Any, size: Any) -> Any:
     """2f - |2x - k + 1| for place x on an axis of length k, f = ⌈k/2⌉: highest in the middle, above 0 everywhere."""
-    place, _ = part(i, stride, inverse_stride, size, inverse_size)
     twice, middle = place + place, size - ONE
     distance = twice - middle if twice > middle else middle - twice
     return np.float64(size + (size & ONE) - distance)
 
 
 @place_sampler
-def interpolation(i: Any, out_stride: Any, inverse_out_stride: Any, out_size: Any, inverse_out_size: Any,
-                  in_stride: Any, inverse_in_stride: Any, in_size: Any, inverse_in_size: Any, stride_a: Any,
-                  inverse_stride_a: Any, size_a: Any, inverse_size_a: Any, stride_b: Any, inverse_stride_b: Any,
-                  size_b: Any, inverse_size_b: Any, stride_c: Any, inverse_stride_c: Any, size_c: Any,
-                  inverse_size_c: Any, highest: Any) -> Any:
+def interpolation(i: Any, after: Any, inverse_after: Any, kernel: Any, inverse_kernel: Any, second: Any,
+                  inverse_second: Any, out: Any, inverse_out: Any, out_first: Any, size_a: Any, size_b: Any,
+                  inverse_b: Any, size_c: Any, inverse_c: Any, highest: Any) -> Any:
     """The product of three kernel axes' tents as a share of `highest`, where a channel meets itself; elsewhere 0."""
-    out, _ = part(i, out_stride, inverse_out_stride, out_size, inverse_out_size)
-    channel, _ = part(i, in_stride, inverse_in_stride, in_size, inverse_in_size)
-    value = (_tent(i, stride_a, inverse_stride_a, size_a, inverse_size_a)
-             * _tent(i, stride_b, inverse_stride_b, size_b, inverse_size_b)
-             * _tent(i, stride_c, inverse_stride_c, size_c, inverse_size_c)) / highest
-    return value if divide(channel, out_size, inverse_out_size)[1] == out else np.float64(0)
+    rest, behind = divide(i, after, inverse_after)
+    before, place = divide(rest, kernel, inverse_kernel)
+    channel_a, channel_b = divide(before * after + behind, second, inverse_second)  # as if there were no kernel axes
+    out_channel, in_channel = (channel_a, channel_b) if out_first == ONE else (channel_b, channel_a)
+    row, place_c = divide(place, size_c, inverse_c)
+    place_a, place_b = divide(row, size_b, inverse_b)
+    value = _tent(place_a, size_a) * _tent(place_b, size_b) * _tent(place_c, size_c) / highest
+    return value if divide(in_channel, out, inverse_out)[1] == out_channel else np.float64(0)
 
 
 def interpolation_params(shape: tuple[int, ...], roles: str) -> tuple[Any, ...]:
-    """Parameters of `interpolation`: roles has one letter per axis, one o, one i, and one to three * (kernel axes).
+    """Parameters of `interpolation`: roles has one letter per axis, one o, one i, and one to three * side by side.
 
-    >>> [int(p) for p in interpolation_params((4, 2, 3, 5), "io**")[:20:2]]  # strides and sizes, one axis beside them
-    [15, 2, 30, 4, 5, 3, 1, 5, 1, 1]
+    >>> [int(p) for p in interpolation_params((4, 2, 3, 5), "io**")[:8:2]]  # after, kernel, second, out
+    [1, 15, 2, 2]
     """
-    kernel = [axis for axis, role in enumerate(roles) if role == "*"]
-    axes = [(math.prod(shape[axis + 1:]), shape[axis]) for axis in (roles.index("o"), roles.index("i"), *kernel)]
-    axes += [(1, 1)] * (3 - len(kernel))
-    highest = math.prod(size + size % 2 for _, size in axes[2:])
-    return (*(number for axis in axes for each in axis for number in (np.uint64(each), reciprocal(each))),
-            np.float64(highest))
+    sizes = [size for size, role in zip(shape, roles, strict=True) if role == "*"]
+    channels = [axis for axis, role in enumerate(roles) if role != "*"]
+    after = math.prod(shape[roles.rindex("*") + 1:])
+    a, b, c = sizes = [1] * (3 - len(sizes)) + sizes
+    divisors = [after, math.prod(sizes), shape[channels[1]], shape[roles.index("o")]]
+    return (*(number for each in divisors for number in _divisor(each)), np.uint64(roles.index("o") == channels[0]),
+            np.uint64(a), *_divisor(b), *_divisor(c), np.float64(math.prod(size + size % 2 for size in sizes)))
+
+
+def _divisor(number: int) -> tuple[Any, Any]:
+    return np.uint64(number), reciprocal(number)
