@@ -242,10 +242,10 @@ def test_processes_compute_the_same_bits(scheduler):
 
 
 def test_the_example_writes_a_tensor_larger_than_its_memory(tmp_path):
-    """examples/larger_than_memory.py: 512 MiB written and checked with 192 MiB, where the whole is refused."""
+    """examples/larger_than_memory.py: 512 MiB written and checked with 256 MiB, where the whole is refused."""
     script = EXAMPLES / "larger_than_memory.py"
 
-    done = subprocess.run([sys.executable, "-W", "error", script, "--gib", "0.5", "--memory-mib", "192", "--out",
+    done = subprocess.run([sys.executable, "-W", "error", script, "--gib", "0.5", "--memory-mib", "256", "--out",
                            "stack"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
 
     assert done.returncode == 0, done.stderr
