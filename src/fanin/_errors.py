@@ -136,6 +136,9 @@ def listed(names: Iterable[object], at_most: int = 20) -> str:
     return ", ".join(texts[:at_most]) + more
 
 
+ALL_NAMES = "Registry.names() lists what is known"  # where nothing looks like a scheme's name
+
+
 def hint(name: str, known: Iterable[str], spell: Callable[[str], str] = repr, otherwise: str = "") -> str:
     """The end of a message about an unknown name: what may have been meant, else what `otherwise` says.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .._kernels.permutation import reciprocal
+from .._kernels.permutation import as_divisor, reciprocal
 from .._plans.indexing import Block
 from .strides import is_consecutive, lay_out
 
@@ -96,7 +96,7 @@ def strided_arguments(view: DeviceView, block: Block, storage: np.dtype[Any], pa
     inner = rows if rows_inside else pieces
     shift = (view.address // storage.itemsize - layout.below) % numbers
     return rows * pieces, (layout.below, layout.below + layout.above + 1), len(axes), (
-        shift, rows * pieces, np.uint64(inner), reciprocal(inner), rows_inside, layout.first, layout.below, length,
+        shift, rows * pieces, *as_divisor(inner), rows_inside, layout.first, layout.below, length,
         number_step, out_step, *_columns(axes))
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
 from typing_extensions import override
 
 from .._checks import choice, integer
 from .._dtypes import check_range
 from .._errors import FaninValueError
-from .._kernels.permutation import reciprocal
+from .._kernels.permutation import as_divisor
 from .._kernels.tables import hippo_legs
 from ..math import log
 from .base import Initializer
@@ -50,7 +49,7 @@ class HippoLegsA(Initializer):
             raise FaninValueError(f"`shape` must end in two equal dimensions for HippoLegsA (got {spec.shape})")
         states = spec.shape[-1]
         check_range("`shape`: values", -2.0 * states, 0.0, spec.dtype)
-        return spec.tabulate(hippo_legs, np.uint64(states), reciprocal(states))
+        return spec.tabulate(hippo_legs, *as_divisor(states))
 
 
 class HippoLegsB(Initializer):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from .._checks import flag
-from .._errors import FaninKeyError, FaninTypeError, FaninValueError, a_type, hint, shown
+from .._errors import ALL_NAMES, FaninKeyError, FaninTypeError, FaninValueError, a_type, hint, shown
 from . import codec
 from . import parameters as _parameters
 from . import schemes as _schemes
@@ -257,7 +257,7 @@ class _Registry:
             known |= {canonical(alias): alias for aliases in ALIASES.values() for alias in aliases}
         where = "" if profile is None else f" of profile {profile!r}"
         meant = hint(canonical(name), known, spell=lambda key: repr(known[key]),
-                     otherwise="Registry.names() lists what is known")
+                     otherwise=ALL_NAMES)
         raise FaninKeyError(f"`name` must be a registered name{where} (got {shown(name)}){meant}")
 
 

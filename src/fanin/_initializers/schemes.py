@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from .._errors import FaninKeyError, FaninWarning, hint, shown
+from .._errors import ALL_NAMES, FaninKeyError, FaninWarning, hint, shown
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -73,7 +73,7 @@ def require(name: object) -> type[Any]:
     if cls is None:
         broken = problem(name) if isinstance(name, str) else None
         meant = f": {broken}" if broken else hint(str(name).lower(), list(_spelled.values()),
-                                                  otherwise="Registry.names() lists what is known")
+                                                  otherwise=ALL_NAMES)
         raise FaninKeyError(f"`scheme` must be a registered scheme (got {shown(name)}){meant}")
     return cls
 

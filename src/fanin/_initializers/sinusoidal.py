@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from .._checks import finite, flag
 from .._errors import FaninValueError
-from .._kernels.permutation import reciprocal
+from .._kernels.permutation import as_divisor
 from .._kernels.tables import sinusoid_halves, sinusoid_interleaved
 from ..math import log
 from .base import Initializer
@@ -66,5 +66,5 @@ class Sinusoidal(Initializer):
         waves = channels // 2 if self.halves else (channels + 1) // 2
         steps = max(waves - 1, 1) if self.endpoint else max(channels, 1) / 2  # down to 1/max_timescale
         return spec.tabulate(sinusoid_halves if self.halves else sinusoid_interleaved,
-                             np.uint64(positions), reciprocal(positions), np.uint64(channels), reciprocal(channels),
+                             *as_divisor(positions), *as_divisor(channels),
                              np.float64(log(self.max_timescale) / steps))

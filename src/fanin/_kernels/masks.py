@@ -12,7 +12,7 @@ import numpy as np
 
 from .._errors import FaninValueError
 from .device import device_function
-from .permutation import divide, permutation_params, permute, reciprocal
+from .permutation import as_divisor, divide, permutation_params, permute
 from .philox import HALF, philox
 
 COLUMNS = np.uint64(0x80000000)  # bit 63 of a block number, in its high word: no element's block reaches it
@@ -30,7 +30,7 @@ def diagonal(i: Any, k0: Any, k1: Any, s0: Any, s1: Any, columns: Any, inverse_c
 
 def diagonal_params(shape: tuple[int, ...]) -> tuple[Any, ...]:
     """Parameters of `diagonal` for a matrix of this shape (rows, columns)."""
-    return np.uint64(shape[1]), reciprocal(shape[1])
+    return as_divisor(shape[1])
 
 
 # -- Dirac ------------------------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ def dirac_params(shape: tuple[int, ...], roles: str, groups: int = 1) -> tuple[A
         divisors += [strides[axes[-1]] if axes else 1, size]
     centre = sum(shape[axis] // 2 * strides[axis] for axis, role in enumerate(roles) if role == "*")
     divisors.append(divisors[1] // groups)
-    return (*(number for d in divisors for number in (np.uint64(d), reciprocal(d))), np.uint64(centre))
+    return (*(number for d in divisors for number in as_divisor(d)), np.uint64(centre))
 
 
 # -- Sparse -----------------------------------------------------------------------------------------------------------
@@ -115,5 +115,4 @@ def kept_params(shape: tuple[int, ...], axis: int, zeros: int) -> tuple[Any, ...
     rows, inner = shape[axis], 1
     for size in shape[axis:][1:]:
         inner *= size
-    return (np.uint64(inner), reciprocal(inner), np.uint64(rows), reciprocal(rows), np.uint64(zeros),
-            *permutation_params(rows))
+    return *as_divisor(inner), *as_divisor(rows), np.uint64(zeros), *permutation_params(rows)

@@ -46,6 +46,11 @@ def reciprocal(divisor: int) -> np.uint64:
     return np.uint64((2**64 - 1) // max(int(divisor), 1))
 
 
+def as_divisor(number: int) -> tuple[np.uint64, np.uint64]:
+    """A number and its `reciprocal`: what `divide` takes after x."""
+    return np.uint64(number), reciprocal(number)
+
+
 @device_function
 def divide(x: Any, divisor: Any, inverse: Any) -> Any:
     """Quotient and remainder of uint64 values, exact for every x < 2**63: inverse is `reciprocal(divisor)`.
@@ -157,4 +162,4 @@ def permutation_params(n: int) -> tuple[np.uint64, np.uint64, np.uint64, np.uint
     if n > 2**32:
         raise FaninValueError(f"`n` must be at most 2**32 (got {n})")
     width, full_rows, last_width = grid(max(n, 1))
-    return np.uint64(width), reciprocal(width), np.uint64(full_rows), np.uint64(last_width)
+    return *as_divisor(width), np.uint64(full_rows), np.uint64(last_width)

@@ -12,7 +12,7 @@ import numpy as np
 
 from .device import device_function, sqrt
 from .elementary import exp, sincospi
-from .permutation import ONE, divide, reciprocal
+from .permutation import ONE, as_divisor, divide
 from .samplers import place_sampler
 
 ZERO = np.uint64(0)
@@ -105,9 +105,5 @@ def interpolation_params(shape: tuple[int, ...], roles: str) -> tuple[Any, ...]:
     after = math.prod(shape[roles.rindex("*") + 1:])
     a, b, c = sizes = [1] * (3 - len(sizes)) + sizes
     divisors = [after, math.prod(sizes), shape[channels[1]], shape[roles.index("o")]]
-    return (*(number for each in divisors for number in _divisor(each)), np.uint64(roles.index("o") == channels[0]),
-            np.uint64(a), *_divisor(b), *_divisor(c), np.float64(math.prod(size + size % 2 for size in sizes)))
-
-
-def _divisor(number: int) -> tuple[Any, Any]:
-    return np.uint64(number), reciprocal(number)
+    return (*(number for each in divisors for number in as_divisor(each)), np.uint64(roles.index("o") == channels[0]),
+            np.uint64(a), *as_divisor(b), *as_divisor(c), np.float64(math.prod(size + size % 2 for size in sizes)))

@@ -7,7 +7,7 @@ import os
 import re
 from typing import Any
 
-from .._errors import FaninTypeError, FaninValueError, hint
+from .._errors import ALL_NAMES, FaninTypeError, FaninValueError, hint
 from .._initializers import Registry
 from .._json import check_values, parse_json, too_deep, too_large
 
@@ -56,7 +56,7 @@ def read_table(source: str | os.PathLike[str]) -> dict[str, Any]:
         own = ", ".join(name for name, place in sorted(sets.items()) if place.startswith("sets/"))
         raise FaninValueError(f"`rules` must be a rule set ({own}), a recipe (fanin recipes), a preset, or a file "
                               f"(got {source!r})" + hint(source.lower(), [*sets, *Registry.names()],
-                                                            otherwise="Registry.names() lists what is known"))
+                                                            otherwise=ALL_NAMES))
     with open(source, "rb") as file:
         text = _decode(file.read())
     if source.lower().endswith(".json") or _JSON.match(text):

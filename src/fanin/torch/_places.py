@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -63,13 +63,17 @@ class _Inner(dict[type, "str | None"]):
     """{type of a module: the name under which it holds the module that it wraps}; None of a type that wraps none."""
 
     def __missing__(self, kind: type) -> str | None:
-        self[kind] = next((inner for where, name, inner in _WRAPPERS if issubclass(kind, classes(where, name))), None)
+        self[kind] = _inner(kind, _WRAPPERS)
         return self[kind]
+
+
+def _inner(kind: type, wrappers: Iterable[tuple[str, str, str]]) -> str | None:
+    return next((inner for where, name, inner in wrappers if issubclass(kind, classes(where, name))), None)
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
     """The module in torch's own wrappers: it computes the same, alone. (A wrapper of peft's does work of its own.)"""
-    inner = next((name for where, kind, name in _TORCHS if isinstance(module, classes(where, kind))), None)
+    inner = _inner(type(module), _TORCHS)
     return module if inner is None else unwrapped(module._modules[inner])
 
 
