@@ -58,8 +58,8 @@ MAX_LINES = 400
 SCALAR = {"__future__", "collections", "numpy", "typing"}
 HOST_SIDE = {
     "device.py": {"ctypes", "functools", "llvmlite", "math", "numba", "struct", "threading"},
-    "fingerprint.py": {"builtins", "dis", "hashlib", "types"},
-    "literals.py": {"builtins", "dis", "types"},
+    "fingerprint.py": {"builtins", "dis", "hashlib", "sys", "types"},
+    "literals.py": {"builtins", "dis", "functools", "types"},
     "compiled_types.py": {"functools", "types"},
     "samplers.py": {"types"},
     "tables.py": {"math"},

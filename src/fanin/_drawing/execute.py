@@ -72,13 +72,11 @@ def _as_index(axis: Axis, broadcast: bool) -> int | slice:
 
 
 def _materialize_blocks(plan: BlocksPlan, key: Key, device: str, out: Any, axes: Axes) -> None:
-    drawn = []
     for leaf in plan.leaves():
         inside = indexing.within(axes, leaf.origin, leaf.plan.shape)
-        if inside is not None:
-            drawn.append((leaf, *inside))
-            compile_samplers(leaf.plan, device, out)
-    for leaf, places, in_whole, in_leaf in drawn:
+        if inside is None:
+            continue
+        places, in_whole, in_leaf = inside
         part = _part(out, places)
         if leaf.keeps_numbers:
             get_backend(device).fill(leaf.plan, key, part, indexing.block(in_whole, plan.shape))
@@ -89,7 +87,6 @@ def _materialize_blocks(plan: BlocksPlan, key: Key, device: str, out: Any, axes:
 
 
 def _materialize_twins(plan: TwinsPlan, key: Key, device: str, out: Any, axes: Axes) -> None:
-    compile_samplers(plan, device, out)
     for number, places, own in _of_twins(plan, tuple(axes)):
         materialize(plan.plans[number], key, device, _part(out, places), own)
     if getattr(out, "wait", False):
@@ -107,25 +104,6 @@ def _of_twins(plan: TwinsPlan, axes: tuple[Axis, ...]) -> Iterator[tuple[int, tu
         if inside is not None:
             places, _, own = inside
             yield number, places, own
-
-
-def compile_samplers(plan: Plan, device: str, out: Out) -> None:
-    """Compile what a plan has of a user's code for an array like `out`, which stays as it is.
-
-    Such code may not compile, and that must show before the first of several draws is written.
-    """
-    if isinstance(plan, BlocksPlan):
-        for leaf in plan.leaves():
-            compile_samplers(leaf.plan, device, out)
-    elif isinstance(plan, TwinsPlan):
-        for each in set(plan.plans):
-            compile_samplers(each, device, out)
-    elif isinstance(plan, SamplerPlan) and plan.sampler.takes == "u":
-        get_backend(device).fill(plan, Key(0, 0), _emptied(out), indexing.Block(0, (0,), (1,)))
-
-
-def _emptied(out: Out) -> Out:
-    return np.empty(0, out.dtype) if isinstance(out, np.ndarray) else out._replace(shape=(0,), strides=(0,))
 
 
 def _part(out: Out, places: Sequence[int | slice]) -> Out:

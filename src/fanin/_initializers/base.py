@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 from .._backends import check_device
 from .._checks import shape as check_shape
 from .._drawing import arrays as _arrays
+from .._drawing.compiling import compile_samplers
 from .._drawing.execute import materialize
 from .._drawing.graphs import DYNAMO, untraced
 from .._dtypes import as_dtype
@@ -166,6 +167,8 @@ class Initializer(Scheme):
             view = out = _arrays.empty(result, dtype)
         elif view is None:
             out, view = _arrays.new(result, dtype, device)
+        if view.size:
+            compile_samplers(plan, device, view)
         materialize(plan, take_key(source, name), device, view, axes)
         if written is not None:
             written()

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .fingerprint import is_ours
+from .fingerprint import is_named_tuple, is_ours
 from .literals import Number, as_number, rewrite
 
 
@@ -40,7 +40,7 @@ def compiled(value: Any) -> Any:
         return np.float64(value)
     if kind is tuple or kind is list:
         return kind(map(compiled, value))
-    if isinstance(value, tuple) and hasattr(kind, "_make"):
+    if is_named_tuple(kind):
         return kind._make(map(compiled, value))
     if kind is np.ndarray:
         return value.view(_Array)

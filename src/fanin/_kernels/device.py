@@ -21,6 +21,8 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from .._errors import FaninTypeError
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 Register = Callable[["Target"], object]
 
@@ -94,6 +96,34 @@ def compiled_as(kernel: Callable[..., Any]) -> Callable[[Function], Function]:
         return function
 
     return decorate
+
+
+def returning(number: type[np.floating[Any]], function: Function) -> Function:
+    """A user's sampler that a compiler refuses where it finds another type than `number` for what is returned.
+
+    A value that is an int on some path, though none that was tried, makes a compiler compute in float64 on all.
+    """
+    wanted, name = np.dtype(number).name, function.__name__
+
+    def checked(value: Any) -> Any:
+        return value
+
+    def choose(value: Any) -> Callable[..., Any]:
+        if str(value) != wanted:
+            raise FaninTypeError(f"`sampler` must return u's type, {wanted}, on every path (the compiler finds {value} "
+                                 f"for {name}: a value is an int, a bool or complex somewhere): write constants as "
+                                 "floats, 2.0 not 2, and truths as `1.0 if u < 0.5 else 0.0`")
+        return lambda value: value
+
+    choose.__annotations__ = {}  # numba compares the two signatures
+    _add(lambda target: target.replace(checked, choose))
+
+    @functools.wraps(function)
+    def sampler(u: Any, *params: Any) -> Any:
+        return checked(function(u, *params))
+
+    del sampler.__wrapped__  # whose parameters numba would take
+    return cast(Function, device_function(sampler))
 
 
 def _one(kernel: Callable[..., Any]) -> Callable[..., Any]:
@@ -223,7 +253,14 @@ def _register_primitives(target: Target) -> None:
 
         return same_width[x](x), generate
 
-    target.replace(fma, lambda a, b, c: lambda a, b, c: fma_instruction(a, b, c))
+    def choose_fma(a: Any, b: Any, c: Any) -> Callable[..., Any]:
+        if not a == b == c:
+            raise FaninTypeError(f"`fma` takes numbers of one type (the compiler finds {a}, {b} and {c}): write 2.0, "
+                                 "not 2")
+        return lambda a, b, c: fma_instruction(a, b, c)
+
+    choose_fma.__annotations__ = {}  # numba compares the two signatures
+    target.replace(fma, choose_fma)
     target.replace(sqrt, lambda x: lambda x: sqrt_instruction(x))
     target.replace(bits, lambda x: lambda x: bitcast(x))
     target.replace(from_bits, lambda x: lambda x: bitcast(x))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import dis
+import sys
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,11 +14,14 @@ import numpy as np
 from .._errors import FaninTypeError
 
 MISSING: Any = object()
+_LASTING = ("builtins", "math", "cmath", "operator", "_operator", "functools", "_functools", "numpy")
+_NO_OBJECT = (types.ModuleType, types.NoneType)  # what a function is bound to that is no object's method
 
 
 def is_ours(value: Any) -> bool:
     """Whether this is one of fanin's own functions or modules for samplers, which compilers know by themselves."""
-    name = value.__name__ if isinstance(value, types.ModuleType) else value.__module__
+    # by where a function was written: its `__module__` functools.wraps takes from the function that it wraps
+    name = value.__name__ if isinstance(value, types.ModuleType) else value.__globals__.get("__name__")
     return name == "fanin.math" or str(name).split(".")[:2] == ["fanin", "_kernels"]
 
 
@@ -77,7 +81,7 @@ def _follow(path: tuple[str, ...], value: Any, instructions: list[dis.Instructio
     return path, value
 
 
-def fingerprint(function: Callable[..., Any], seen: set[Any] | None = None) -> str:
+def fingerprint(function: Callable[..., Any], seen: dict[Any, int] | None = None) -> str:
     """Text that changes whenever what `function` computes may: its code and constants, and by value what it reads.
 
     The same in every process, so that compiled code is found again on disk.
@@ -87,10 +91,10 @@ def fingerprint(function: Callable[..., Any], seen: set[Any] | None = None) -> s
     """
     if is_ours(function):
         return f"{function.__module__}.{function.__qualname__}"
-    seen = set() if seen is None else seen
-    if function in seen:  # it calls itself
-        return function.__qualname__
-    seen.add(function)
+    seen = {} if seen is None else seen
+    if function in seen:  # it calls itself, or has two names
+        return f"function {seen[function]}"
+    seen[function] = len(seen)
     assert isinstance(function, types.FunctionType)
 
     def text(name: str, value: Any) -> Any:
@@ -102,7 +106,7 @@ def fingerprint(function: Callable[..., Any], seen: set[Any] | None = None) -> s
                  text("a default", defaults)))
 
 
-def _text(name: str, value: Any, seen: set[Any]) -> Any:
+def _text(name: str, value: Any, seen: dict[Any, int]) -> Any:
     """What stands for a value: equal for equal values only, and the same in every process."""
     value = plain(value)
     kind = type(value)
@@ -115,17 +119,20 @@ def _text(name: str, value: Any, seen: set[Any]) -> Any:
 
         digest = hashlib.blake2b(value.tobytes(), digest_size=16).hexdigest()
         return "array", repr(value.dtype.descr), value.shape, digest
-    if isinstance(value, tuple) and (kind is tuple or hasattr(kind, "_fields")) or kind is list:
+    if kind in (tuple, list) or is_named_tuple(kind):
         return kind.__qualname__, getattr(kind, "_fields", ()), [_text(name, item, seen) for item in value]
     if kind in (set, frozenset):
         return kind.__name__, sorted(repr(_text(name, item, seen)) for item in value)
     if kind is dict:
         return "dict", [(_text(name, key, seen), _text(name, item, seen)) for key, item in value.items()]
     if kind is types.CodeType:
+        parameters = value.co_argcount, value.co_posonlyargcount, value.co_kwonlyargcount, value.co_flags
         return (value.co_name, value.co_code, value.co_names, value.co_exceptiontable, value.co_freevars,
-                [_text(name, constant, seen) for constant in value.co_consts])
+                parameters, value.co_varnames, [_text(name, constant, seen) for constant in value.co_consts])
     if kind is types.FunctionType:
         return fingerprint(value, seen)
+    if is_named_tuple(value):
+        return value.__qualname__, value._fields
     if _has_a_name_for_ever(value):
         return kind.__name__, str(getattr(value, "__module__", "")), getattr(value, "__qualname__", str(value))
     raise FaninTypeError(
@@ -133,14 +140,20 @@ def _text(name: str, value: Any, seen: set[Any]) -> Any:
         f"{kind.__name__}, which fanin can't tell from another): give its numbers names of their own in the module")
 
 
+def is_named_tuple(kind: Any) -> bool:
+    """Whether this is the class of a named tuple."""
+    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
+
+
 def _has_a_name_for_ever(value: Any) -> bool:
     """Whether this is a function or type of Python's, numpy's or numba's, which only another version could change."""
+    if isinstance(value, type):
+        return value.__module__ in ("builtins", "numpy")
     if isinstance(value, np.ufunc):
         return getattr(np, value.__name__, None) is value
-    if type(value) is types.BuiltinFunctionType:
-        return value.__self__ is None or isinstance(value.__self__, types.ModuleType)
-    if isinstance(value, type):
-        return value.__module__ in ("builtins", "numpy") or issubclass(value, tuple) and hasattr(value, "_fields")
-    # functions such as np.where, and types such as numba.float32
-    home = type(value).__module__
-    return callable(value) and (home.split(".")[0] == "numpy" or home.startswith("numba.core.types"))
+    if type(value).__module__.startswith("numba.core.types"):  # such as numba.float32
+        return True
+    home = str(getattr(value, "__module__", None))  # of functions such as abs, math.floor and np.where
+    if home.split(".")[0] not in _LASTING or not isinstance(getattr(value, "__self__", None), _NO_OBJECT):
+        return False
+    return callable(value) and getattr(sys.modules.get(home), getattr(value, "__name__", ""), None) is value

@@ -9,15 +9,17 @@ it calls.
 from __future__ import annotations
 
 import builtins
+import collections
 import dis
+import functools
 import types
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .device import device_function
-from .fingerprint import fingerprint, is_ours, outer_names, plain
+from .device import device_function, returning
+from .fingerprint import fingerprint, is_named_tuple, is_ours, outer_names, plain
 
 Number = type[np.floating[Any]]
 Change = Callable[[Any], Any]
@@ -39,7 +41,7 @@ def freeze(function: types.FunctionType) -> types.FunctionType:
 
 def with_literals(function: types.FunctionType, number: Number) -> types.FunctionType:
     """A copy of `function`, ready to compile, whose float constants are `number` (float32 or float64) scalars."""
-    return rewrite(function, lambda value: as_number(value, number), device_function)
+    return returning(number, rewrite(function, lambda value: as_number(value, number), device_function))
 
 
 def as_number(value: Any, number: Number) -> Any:
@@ -76,14 +78,15 @@ class _Rewriter:
                                       {**function.__globals__, **{name: self.value(scope[name]) for name in read}},
                                       function.__name__, self.value(function.__defaults__), closure or None)
             copy.__kwdefaults__ = self.value(function.__kwdefaults__)
+            # neither `__wrapped__`, whose parameters numba would take, nor attributes, which nothing compares
             copy.__qualname__, copy.__module__ = function.__qualname__, function.__module__
-            copy.__dict__.update(function.__dict__)
+            copy.__dict__.update({"takes": function.__dict__["takes"]} if "takes" in function.__dict__ else {})
             self.done[function] = self.finish(copy)
         return self.done[function]
 
     def value(self, value: Any) -> Any:
         value = plain(value)
-        kind = type(value)
+        kind: Any = type(value)
         if kind is types.FunctionType and not is_ours(value):
             return self.function(value)
         if kind is types.CodeType:
@@ -91,11 +94,19 @@ class _Rewriter:
             return code.replace(co_consts=tuple(map(self.value, code.co_consts)))
         if kind in (tuple, list):
             return kind(map(self.value, value))
-        if isinstance(value, tuple) and hasattr(kind, "_make"):  # a namedtuple
-            return kind._make(map(self.value, value))
+        if is_named_tuple(kind):
+            return bare(kind)._make(map(self.value, value))
+        if is_named_tuple(value):
+            return bare(value)
         if kind is dict:
             return {key: self.value(item) for key, item in value.items()}
         return self.change(value)
+
+
+@functools.cache
+def bare(kind: Any) -> Any:
+    """A named tuple's class with its fields alone: neither the defaults nor the methods, which nothing compares."""
+    return collections.namedtuple(kind.__name__, kind._fields, rename=True)
 
 
 def _with_all_constants(code: types.CodeType) -> types.CodeType:

@@ -68,7 +68,8 @@ def sampler(function: Function) -> Function:
 
     Raises:
         FaninTypeError: not a plain Python function. When it is planned with: it leaves u's type, raises, or reads what
-            can't be compared by value (an Enum, an object).
+            can't be compared by value (an Enum, an object). When it is drawn with: it doesn't compile, or compiles to
+            another type or other numbers than Python's.
 
     >>> import fanin
     >>> from fanin.math import fma, log

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .._drawing.execute import compile_samplers
+from .._drawing.compiling import compile_samplers
 from .._dtypes import as_dtype
 from .._errors import FaninTypeError, FaninValueError, listed
 from ._parameter import NO_LAYER, Layer, Parameter
