@@ -9,7 +9,7 @@ import pickle
 import sys
 import zlib
 from collections import namedtuple
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 import cloudpickle
 import numpy as np
@@ -89,9 +89,20 @@ class OldMode(str, enum.Enum):  # noqa: UP042  # as before Python 3.11
     SUM = "sum"
 
 
+class Level(enum.Enum):
+    LOW = 0.5
+    HIGH = 2.0
+
+
+class Parts(enum.Flag):
+    WEIGHT = 1
+    BIAS = 2
+
+
 class Chosen(Draws):
-    def __init__(self, mode: Mode = Mode.SUM, old=OldMode.SUM, level: "enum.IntEnum | int" = 1):
-        self.mode, self.old, self.level = mode, old, level
+    def __init__(self, mode: Mode = Mode.SUM, old=OldMode.SUM, level: "enum.IntEnum | int" = 1,
+                 height: Level = Level.LOW, parts: Parts = Parts.WEIGHT):
+        self.mode, self.old, self.level, self.height, self.parts = mode, old, level, height, parts
 
 
 class Texts(Draws):
@@ -141,6 +152,7 @@ ODD = [
     SlottedData(), SlottedData(3.0, "nan"), FrozenSlottedData(), FrozenSlottedData(inner=Uniform()),
     ClassDefaults(), ClassDefaults(2.0, [3]),
     Chosen(), Chosen(Mode.MEAN, "else", 3), Chosen("mean"), Chosen(np.str_("sum")),
+    Chosen(height=Level.HIGH, parts=Parts.WEIGHT | Parts.BIAS),
     Texts(), *(Texts(text, text, text, text) for text in ("inf", "-inf", "nan", "sum", "")),
     Texts(math.inf, None, math.inf, math.nan), Texts(["inf", math.inf], "x", ["nan", math.nan], np.str_("inf")),
     Numbers(), Numbers(1 + 2j, 1 + 2j, 1 + 2j, 1 + 2j), Numbers([1.0, 2.0], [1.0, 2.0], [1.0, 2.0], [1.0, 2.0]),
@@ -149,6 +161,7 @@ ODD = [
     Wrapped(), Wrapped(2.0, groups=3),
     Nested({"a": [math.inf], "b": {"c": True}}, np.arange(6.0).reshape(2, 3), Pair(1, [2.0])),
     Nested({"scheme": 1}, np.array([1 + 2j, complex(math.nan, math.inf)], np.complex64), {"str": "inf"}),
+    Nested(None, np.arange(3, dtype=">i4"), [np.array([1.5, -2.0], ">c16"), complex(0, -1), -1j, complex(1, -0.0)]),
     Nested({"dtype": 1, "shape": 2, "data": 3}, [np.array([True]), np.zeros((0, 3))], Normal()),
     Behind(), Behind(2.0),
 ]
@@ -195,6 +208,25 @@ def test_a_copy_is_the_same_value(scheme, way, odd):
     assert {scheme: 1}[again] == 1
     assert again.get_config() == scheme.get_config()
     assert again.describe(shape) == plan
+
+
+@pytest.mark.parametrize("scheme", SCHEMES + ODD, ids=repr)
+def test_repr_rebuilds_a_scheme(scheme):
+    """The repr is an expression that gives the same value, signs of zeros and members of enumerations included."""
+    names = {**globals(), **vars(fanin)}
+
+    again = eval(repr(scheme), names)
+
+    assert again == scheme and repr(again) == repr(scheme)
+
+
+def test_members_come_back_as_members(odd):
+    """A parameter annotated as an enumeration is its member again after JSON, whatever the member's value is."""
+    scheme = Chosen(height=Level.HIGH, parts=Parts.WEIGHT | Parts.BIAS)
+
+    again = Initializer.from_config(json.loads(json.dumps(scheme.get_config())))
+
+    assert again.height is Level.HIGH and again.parts is Parts.WEIGHT | Parts.BIAS and again.mode is Mode.SUM
 
 
 @pytest.mark.parametrize("scheme", SCHEMES + ODD, ids=repr)
@@ -268,6 +300,7 @@ def test_a_class_attribute_may_change():
 @pytest.mark.parametrize(("one", "other"), [
     (1, 1.0), (1, True), (0.0, -0.0), ("1", 1), ("inf", math.inf), (1 + 2j, [1.0, 2.0]), (1 + 0j, 1.0), (None, "None"),
     (np.zeros(2), np.zeros((2, 1))), (np.zeros(2), np.zeros(2, np.float32)), (np.zeros(2), [0.0, 0.0]),
+    (np.zeros(2, "i4,f4"), np.zeros(2, "f4,i4")),
     (np.zeros(2), np.array([0.0, -0.0])), (np.arange(3000.0), np.arange(3000.0)[::-1]), ({"a": 1}, {"a": 2}),
     ({"1": 1}, {1: 1}), (Normal(), Normal().get_config()), ([1, 2], [2, 1]), (b"a", "a"),
 ])
@@ -280,7 +313,8 @@ def test_different_values_make_different_schemes(one, other):
 def test_equal_values_make_equal_schemes():
     """A list is as good as a tuple, a numpy scalar as Python's, a member as its value; NaN is equal to itself."""
     for one, other in [([1, 2], (1, 2)), (np.float64(0.5), 0.5), (np.str_("a"), "a"), (Mode.SUM, "sum"),
-                       (math.nan, float("nan")), (np.array([np.nan]), -np.array([np.nan])), (np.int8(1), 1)]:
+                       (math.nan, float("nan")), (np.array([np.nan]), -np.array([np.nan])),
+                       (np.arange(3), np.arange(3, dtype=">i8")), (np.int8(1), 1)]:
         assert Nested(one) == Nested(other) and hash(Nested(one)) == hash(Nested(other))
 
 
@@ -309,6 +343,30 @@ def test_parameters_without_a_name_are_refused_when_the_class_is_defined(init):
     with pytest.raises(TypeError, match="Odd.__init__.*functools.wraps") as error:
         type(Initializer)("Odd", (Draws,), {"__init__": init})
     assert isinstance(error.value, FaninError)
+
+
+def test_parameters_that_would_be_lost_are_refused_when_the_class_is_defined():
+    """A dataclass's InitVar and the parameters of __new__ are in no config: two schemes would be equal that aren't."""
+    with pytest.raises(TypeError, match="'gain', an InitVar") as error:
+        @dataclass
+        class Passing(Draws):
+            gain: InitVar[float] = 1.0
+    assert isinstance(error.value, FaninError)
+
+    with pytest.raises(TypeError, match="Making must take its parameters in __init__") as error:
+        class Making(Draws):
+            def __new__(cls, gain=1.0):
+                return super().__new__(cls)
+    assert isinstance(error.value, FaninError)
+
+
+@pytest.mark.parametrize("value", [Normal, np.array(["a"]), np.array([1, None]), np.zeros(2, "i4,f4")],
+                         ids=["class", "strings", "objects", "structured"])
+def test_what_no_config_holds(value):
+    """A class, or an array of anything but numbers, has no config: the error is get_config's, and not from_config's."""
+    with pytest.raises(TypeError, match="`pair` must be.*to have a config") as error:
+        Nested(pair=value).get_config()
+    assert isinstance(error.value, FaninError) and "\n" not in str(error.value)
 
 
 def test_an_abstract_class_may_pass_parameters_on():

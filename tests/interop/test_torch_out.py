@@ -6,6 +6,8 @@ import sys
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.parameter import UninitializedBuffer
 
 import fanin
 import fanin.compat.torch as compat
@@ -268,3 +270,41 @@ def test_torch_is_not_imported_for_numpy():
             "fanin.Normal()(3, out=np.zeros(3)); print('torch' in sys.modules)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "False", done.stderr
+
+
+@pytest.mark.parametrize("draw", [
+    lambda x: Normal()((2, 3), out=x, **KEY), lambda x: compat.uniform_(x), lambda x: Constant(x),
+], ids=["out", "compat", "Constant"])
+def test_inside_functionalize(draw):
+    """A tensor of a function transform has no memory to draw into or to read from, and is refused."""
+    with pytest.raises(TypeError, match="must have memory of its own.*functionalize") as error:
+        torch.func.functionalize(draw)(torch.ones(2, 3))
+    assert isinstance(error.value, FaninError)
+
+
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2", "float8_e8m0fnu"])
+def test_a_constant_of_a_float8_tensor(dtype):
+    """Its values are kept, in JSON too, and drawn in float8 and in wider types."""
+    tensor = torch.tensor([[1.0, 2.0], [0.5, 4.0]]).to(getattr(torch, dtype))
+    scheme = Constant(torch.nn.Parameter(tensor, requires_grad=False))
+
+    assert scheme((2, 2)).tolist() == [[1.0, 2.0], [0.5, 4.0]]
+    assert raw(scheme((2, 2), out=torch.empty_like(tensor))) == raw(tensor)
+    assert fanin.Initializer.from_config(scheme.get_config()) == scheme == eval(repr(scheme), {**vars(fanin), "np": np})
+
+
+def tensors_without_values():
+    with FakeTensorMode():
+        fake = torch.ones(2)
+    nested = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged)
+    return [("in the first forward", torch.nn.LazyLinear(3).weight), ("in the first forward", UninitializedBuffer()),
+            ("unbind()", nested), ("no elements", fake), ("no elements", torch.empty(2, device="meta")),
+            ("to_dense()", torch.eye(2).to_sparse()), ("detach()", [torch.nn.Parameter(torch.ones(2))] * 2)]
+
+
+@pytest.mark.parametrize(("words", "value"), tensors_without_values(), ids=lambda each: type(each).__name__)
+def test_a_constant_of_no_values(words, value):
+    """Lazy, nested, fake, meta and sparse tensors are no constant's value: one line, with what to do."""
+    with pytest.raises(TypeError, match="`value`") as error:
+        Constant(value)
+    assert isinstance(error.value, FaninError) and "\n" not in str(error.value) and words in str(error.value)

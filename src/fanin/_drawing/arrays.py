@@ -155,7 +155,7 @@ def _torch_view(tensor: Any, torch: Any) -> View:
                              f"{tensor.dtype}: {error})") from None
 
 
-def _torch_host_view(plain: Any, torch: Any) -> Array:
+def _torch_host_view(plain: Any, torch: Any, name: str = "out") -> Array:
     dtype = plain.dtype
     view: Array
     if dtype is torch.bfloat16:
@@ -164,6 +164,9 @@ def _torch_host_view(plain: Any, torch: Any) -> Array:
         view = plain.view(torch.uint8).numpy().view(as_dtype(dtype))
     else:
         view = plain.numpy()
+    if not plain.data_ptr() and plain.numel():
+        raise FaninTypeError(f"`{name}` must have memory of its own (got a tensor inside one of torch's function "
+                             "transforms, such as functionalize): use it outside")
     return view
 
 
@@ -223,16 +226,32 @@ def as_numpy(name: str, value: Any) -> Array:
     torch = sys.modules.get("torch")
     try:
         if torch is not None and isinstance(value, torch.Tensor):
-            plain = value.detach().cpu().resolve_conj().resolve_neg()
-            if plain.dtype is torch.bfloat16:
-                return plain.contiguous().view(torch.uint16).numpy().view(bfloat16())
-            return plain.numpy()
+            _require_values(name, value, torch)
+            return _torch_host_view(value.detach().cpu().resolve_conj().resolve_neg(), torch, name)
         if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
             return np.from_dlpack(value, device="cpu")
     except (BufferError, NotImplementedError, RuntimeError, TypeError) as error:
+        if isinstance(error, FaninError):
+            raise
         raise FaninTypeError(f"`{name}` must be an array whose values numpy can hold (got {a_type(value)}: "
                              f"{error})") from None
     return np.asarray(value)
+
+
+def _require_values(name: str, tensor: Any, torch: Any) -> None:
+    """Refuse a tensor of torch's that has no values, or has them not all here, with what to do instead."""
+    distributed = sys.modules.get("torch.distributed.tensor")
+    if torch.nn.parameter.is_lazy(tensor):
+        raise FaninTypeError(f"`{name}` must have values (got {a_type(tensor)}, which gets them in the first forward "
+                             "pass): run the module once")
+    if distributed is not None and isinstance(tensor, distributed.DTensor):
+        raise FaninTypeError(f"`{name}` must be a plain tensor (got a DTensor, of which each process holds a part): "
+                             "pass its `full_tensor()`")
+    if tensor.is_nested:
+        raise FaninTypeError(f"`{name}` must be a plain tensor (got a nested one): pass one of those that its "
+                             "`unbind()` returns")
+    if tensor.is_meta or is_fake(tensor):
+        raise FaninTypeError(f"`{name}` must have values (got a tensor that has a shape and no elements)")
 
 
 def place(device: Any, view: Any) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._dtypes import as_dtype
+from .._dtypes import as_dtype, is_known
 from .._errors import FaninTypeError, FaninValueError, a_type, shown
 from .kinds import UNKNOWN, Kind
 from .values import freeze
@@ -48,6 +48,8 @@ def encode(name: str, value: Any, kind: Kind = UNKNOWN) -> Any:
         text = str.__str__(value)
         return {"str": text} if text in _SPECIAL and not kind.is_text else text
     if isinstance(value, np.ndarray):
+        if not is_known(value.dtype):
+            raise FaninTypeError(f"`{name}` must be an array of numbers to have a config (got one of {value.dtype})")
         return {"dtype": value.dtype.name, "shape": list(value.shape), "data": _data(name, value)}
     if isinstance(value, numbers.Integral):
         return _integer(name, int(value))
@@ -57,7 +59,7 @@ def encode(name: str, value: Any, kind: Kind = UNKNOWN) -> Any:
     if isinstance(value, numbers.Complex):
         pair = [_real(float(value.real)), _real(float(value.imag))]
         return pair if kind.has_complex else {"complex": pair}
-    if hasattr(value, "get_config"):
+    if hasattr(value, "get_config") and not isinstance(value, type):
         return value.get_config()
     if isinstance(value, (list, tuple)):
         items = [encode(name, item, kind) for item in value]
@@ -124,7 +126,7 @@ def _data(name: str, array: Array) -> list[Any]:
 
 def decode(name: str, value: Any, load: Callable[[Mapping[str, Any]], Any], kind: Kind = UNKNOWN) -> Any:
     """The inverse of `encode`; `load` makes a nested scheme of its config."""
-    if isinstance(value, (str, int)) and not isinstance(value, bool) and kind.choices:
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool) and kind.choices:
         return kind.member(value)
     if isinstance(value, str):
         return value if kind.is_text else _SPECIAL.get(value, value)
@@ -197,9 +199,17 @@ def expression(value: Any) -> str:
     return _nested(value)
 
 
+def _is_its_repr(value: complex) -> bool:
+    """Whether Python reads a complex number's repr as that number: -1j is complex(-0.0, -1), and 1-0j is 1+0j."""
+    negative_zeros = any(part == 0.0 and math.copysign(1.0, part) < 0 for part in (value.real, value.imag))
+    finite = math.isfinite(value.real) and math.isfinite(value.imag)
+    return finite and not negative_zeros and not (value.real == 0.0 and value.imag < 0)
+
+
 def _nested(value: Any) -> str:
     if isinstance(value, enum.Enum):
-        return f"{type(value).__name__}.{value.name}"
+        members = f"{value.name}".split("|")  # of a Flag several
+        return " | ".join(f"{type(value).__name__}.{member}" for member in members)
     if isinstance(value, list):
         return "[" + ", ".join(map(_nested, value)) + "]"
     if type(value) is tuple:
@@ -208,7 +218,7 @@ def _nested(value: Any) -> str:
         return "{" + ", ".join(f"{entry!r}: {expression(item)}" for entry, item in value.items()) + "}"
     if type(value) is float and not math.isfinite(value):
         return f"float('{value!r}')"
-    if type(value) is complex and not (math.isfinite(value.real) and math.isfinite(value.imag)):
+    if type(value) is complex and not _is_its_repr(value):
         return f"complex({_nested(value.real)}, {_nested(value.imag)})"
     if type(value) is int and value.bit_length() > MAX_BITS:
         return hex(value)

@@ -9,7 +9,7 @@ import numpy as np
 from typing_extensions import override
 
 from .._drawing.arrays import as_numpy
-from .._dtypes import COMPLEX, FLOATING, WHOLE
+from .._dtypes import COMPLEX, FLOAT8, FLOATING, WHOLE
 from .._errors import FaninError, FaninTypeError, FaninValueError, a_type, shown
 from .._plans.plan import ArrayPlan
 from .._plans.spec import cast
@@ -70,11 +70,11 @@ def _number_or_array(value: Any) -> Any:
         return value
     try:
         array = as_numpy("value", value)
-    except (ValueError, OverflowError) as error:
-        if isinstance(error, FaninError):
-            raise
+    except FaninError:
+        raise
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
         raise FaninTypeError(f"`value` must be a number or an array of numbers: {error}") from None
-    if array.dtype.name not in FLOATING + COMPLEX + WHOLE:
+    if array.dtype.name not in FLOATING + COMPLEX + FLOAT8 + WHOLE:
         raise FaninTypeError(f"`value` must be a number or an array of numbers (got {shown(value, 100)}, "
                              f"{a_type(value)})")
     return array.item() if array.ndim == 0 else array

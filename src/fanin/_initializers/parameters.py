@@ -32,6 +32,9 @@ def signature(cls: type[Any]) -> dict[str, inspect.Parameter]:
     """
     init = cls.__init__
     if init is object.__init__:
+        if any("__new__" in vars(base) for base in cls.__mro__[:-1]):  # the last is object
+            raise FaninTypeError(f"{cls.__name__} must take its parameters in __init__, whose names its config has "
+                                 "(got a class with __new__ alone)")
         return {}
     if init not in _read:
         _read[init] = _parameters(cls)
@@ -49,6 +52,11 @@ def _parameters(cls: type[Any]) -> dict[str, inspect.Parameter]:
         if parameter.name in TAKEN:
             raise FaninTypeError(f"{cls.__name__}.__init__ must not have a parameter {parameter.name!r}, which every "
                                  "scheme or its config has already: choose another name")
+    fields = getattr(cls, "__dataclass_fields__", {})
+    for name, each in fields.items():
+        if "INITVAR" in repr(each._field_type):
+            raise FaninTypeError(f"{cls.__name__} must keep each of its parameters (got {name!r}, an InitVar): make it "
+                                 "a field")
     return {parameter.name: parameter for parameter in parameters}
 
 

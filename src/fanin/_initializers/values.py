@@ -25,7 +25,7 @@ def freeze(value: Any) -> Any:
     if type(value) in PLAIN or isinstance(value, enum.Enum):
         return value
     if isinstance(value, np.ndarray):
-        copy = np.array(value)
+        copy = np.array(value, value.dtype.newbyteorder("="))
         copy.flags.writeable = False
         return copy.view()  # unlike `copy` itself, a view of it can't be made writable
     if isinstance(value, np.generic):
@@ -80,14 +80,14 @@ def key(name: str, value: Any) -> Hashable:
     if isinstance(value, numbers.Complex):
         return "complex", repr(complex(value))
     if isinstance(value, np.ndarray) and value.dtype != object:
-        return "array", value.dtype.str if value.dtype.kind in "SU" else value.dtype.name, value.shape, _digest(value)
+        return "array", str(value.dtype), value.shape, _digest(value)
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, Mapping):
         return "dict", frozenset((entry, key(name, item)) for entry, item in value.items())
     if isinstance(value, Sequence):
         return "list", tuple(key(name, item) for item in value)
-    if hasattr(value, "get_config") and type(value).__eq__ is object.__eq__:  # type: ignore[comparison-overlap]
+    if hasattr(value, "get_config") and not isinstance(value, type) and type(value).__eq__ is object.__eq__:  # type: ignore[comparison-overlap]
         import json  # seldom needed, as is hashlib, and slow to load
 
         return type(value), json.dumps(value.get_config(), sort_keys=True)
