@@ -224,6 +224,16 @@ def test_every_use_consumes_one_id_and_a_refused_call_none():
     assert stream.position == len(calls)
 
 
+def test_more_words_than_memory_holds_are_refused():
+    """The message is of `count`, and the stream stays where it was."""
+    stream = Stream(0)
+
+    with pytest.raises(MemoryError, match="`count`.*4611686018427387904") as error:
+        fanin.stream.words(stream, count=2**62)
+
+    assert isinstance(error.value, fanin.FaninError) and stream.position == 0
+
+
 def test_name_wins_over_the_stream():
     """A named draw depends on the seed and the name only."""
     stream = Stream(3, position=17)

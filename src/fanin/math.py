@@ -21,6 +21,7 @@ import numpy as _np
 
 from ._errors import FaninTypeError as _FaninTypeError
 from ._errors import a_type as _a_type
+from ._errors import shown as _shown
 from ._gains import as_gain as _as_gain
 from ._kernels import device as _device
 from ._kernels import elementary as _elementary
@@ -39,7 +40,7 @@ def _call(kernel: _Callable[..., _Any], *numbers: _Any) -> _Any:
     kinds = {type(number) for number in numbers} - {float}
     kind = kinds.pop() if kinds else _np.float64
     if kinds or kind not in (_np.float32, _np.float64):
-        given = ", ".join(f"{number!r}, {_a_type(number)}" for number in numbers)
+        given = ", ".join(f"{_shown(number)}, {_a_type(number)}" for number in numbers)
         raise _FaninTypeError(f"`fanin.math.{kernel.__name__}` takes float32 or float64 numbers, all of one type (got "
                               f"{given}): write 2.0, not 2")
     with _np.errstate(all="ignore"):
@@ -162,6 +163,6 @@ def gain(activation: str | _Callable[[_Any], _Any], slope: float | None = None, 
     Orthogonal(gain=1.41421356, axis=0)
     """
     if not isinstance(activation, str) and not callable(activation):
-        raise _FaninTypeError(f"`activation` must be a name or a function (got {activation!r}, "
+        raise _FaninTypeError(f"`activation` must be a name or a function (got {_shown(activation)}, "
                               f"{_a_type(activation)})")
     return _as_gain("activation", activation, slope, profile)

@@ -144,6 +144,12 @@ def test_from_config_of_a_class_gives_that_class():
     ({"scheme": "constant", "value": {"dtype": "object", "shape": [1], "data": [1]}}, ValueError, ["`value`"]),
     ({"scheme": "constant", "value": {"dtype": "int8", "shape": [1], "data": ["x"]}}, ValueError, ["`value`"]),
     ({"scheme": "constant", "value": {"a": 1}}, TypeError, ["`value`"]),
+    *(({"scheme": "constant", "value": {"dtype": dtype, "shape": shape, "data": data}}, ValueError, ["`value`", words])
+      for dtype, shape, data, words in [
+          ("int8", [1], [1.5], "int8 must hold"), ("int8", [1], [300], "int8"), ("bool", [1], [2], "bool must hold"),
+          ("float32", [1], [1e39], "float32 must hold"), ("float32", [1], ["1.5"], "'1.5'"),
+          ("float32", [1], [[1]], "[1]"), ("float32", [1], "1", "'1'"), ("float32", [-1], [1], "negative"),
+      ]),
     ("normal", TypeError, ["`config`", "'normal'"]),
     (None, TypeError, ["`config`"]),
     ([("scheme", "normal")], TypeError, ["`config`"]),

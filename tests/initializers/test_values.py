@@ -417,7 +417,13 @@ def test_a_parameter_without_a_hash_is_named():
     lambda: Registry.get({"name": "normal", "std": deep(900)}),
     lambda: Normal.from_config({"std": deep_list(900)}), lambda: Nested(10**5000).get_config(),
     lambda: Normal.from_config([10**5000]), lambda: Registry.get(10**5000),
-    lambda: Normal().replace(**{"x" * 10**5: 1}),
+    lambda: Normal().replace(**{"x" * 10**5: 1}), lambda: Initializer.from_config({"scheme": 10**5000}),
+    lambda: Normal().shard((3,), [10**5000]), lambda: fanin.VarianceScaling(layout=10**5000),
+    lambda: Normal()(3, device=10**5000), lambda: Registry.get("normal", profile=10**5000),
+    lambda: fanin.math.gain(10**5000), lambda: fanin.math.log(10**5000), lambda: Registry.register(10**5000),
+    lambda: fanin.sampler(10**5000), lambda: fanin.TensorSpec(3).draw(10**5000),
+    lambda: fanin.Rules({"a": {"name": "normal", "std": 10**5000}}), lambda: fanin.Rules([{"match": 10**5000}]),
+    lambda: Constant.from_config({"value": {"dtype": "float32", "shape": [10**5000], "data": [1]}}),
 ])
 def test_monstrous_arguments_are_one_readable_line(call):
     """Numbers of 5000 digits, 100,000 keys, 900 levels: a FaninError of one line that a terminal can show."""

@@ -149,6 +149,43 @@ def test_refused(kind):
         assert not out.any()
 
 
+class Raising:
+    """An array of a library that fails: what is asked of it raises."""
+
+    def __init__(self, error, at):
+        self.error, self.at = error, at
+
+    def _answer(self, asked, otherwise):
+        if asked == self.at:
+            raise self.error
+        return otherwise
+
+    def __dlpack__(self, **keywords):
+        return self._answer("dlpack", None)
+
+    def __dlpack_device__(self):
+        return self._answer("device", (1, 0))
+
+    @property
+    def __array_interface__(self):
+        if self.at == "interface":
+            raise self.error
+        raise AttributeError
+
+
+@pytest.mark.parametrize("at", ["dlpack", "device", "interface", "nowhere"])
+@pytest.mark.parametrize("error", [RuntimeError("one\ntwo"), KeyError("k"), ValueError("v"), AttributeError("a")],
+                         ids=repr)
+def test_whatever_an_array_raises(error, at):
+    """An array that raises what it likes is a TypeError or ValueError of one line that names the argument."""
+    array = Raising(error, at)
+
+    for call, argument in ((lambda: Normal()(3, out=array), "`out`"), (lambda: Constant(array), "`value`")):
+        with pytest.raises((TypeError, ValueError), match=argument) as raised:
+            call()
+        assert isinstance(raised.value, FaninError) and "\n" not in str(raised.value)
+
+
 def test_a_numpy_scalar_is_no_array():
     """A scalar has no memory to fill: it is refused, not filled in a copy."""
     with pytest.raises(FaninError, match="float32"):
@@ -213,6 +250,18 @@ def test_what_float8_can_not_hold(name, value):
     """A value that a float8 type would turn into nan or infinity is refused by name."""
     with pytest.raises(FaninError, match=f"`value`.*{name}"):
         Constant(value)(3, name)
+
+
+def test_a_type_without_zero_is_refused_by_what_draws_zeros():
+    """float8_e8m0fnu has no zero: its bit pattern 0 is 2**-127, which an identity must not be made of."""
+    out = np.ones((2, 2), ml_dtypes.float8_e8m0fnu)
+
+    for scheme, shape in ((Eye(), (2, 2)), (Registry.get("dirac"), (2, 2, 3))):
+        with pytest.raises(FaninError, match="`dtype`.*hold 0.*float8_e8m0fnu"):
+            scheme(shape, "float8_e8m0fnu")
+    with pytest.raises(FaninError, match="`dtype`.*hold 0"):
+        Eye()((2, 2), out=out)
+    assert (out.astype(float) == 1).all()
 
 
 @pytest.mark.parametrize("name", FLOAT8)

@@ -209,6 +209,7 @@ import sys
 import torch
 import fanin
 import fanin.compat.torch
+import fanin.torch
 
 def into(x):
     fanin.Normal()((4, 3), out=x, seed=0, name="w")
@@ -220,6 +221,29 @@ def fresh(x):
 def replaced(x):
     return fanin.compat.torch.kaiming_uniform_(x, generator=0) + 1
 
+@fanin.sampler
+def exponential(u, scale):
+    return -scale * fanin.math.log(u)
+
+class Exponential(fanin.Initializer):
+    def plan(self, spec):
+        return spec.draw(exponential, 2.0, std=2.0)
+
+def described(x):
+    return x + Exponential().describe((4, 3)).std
+
+def words(x):
+    return x + torch.from_numpy(fanin.stream.words(0, count=12).astype("float32").reshape(4, 3))
+
+def replayed(x):
+    return fanin.compat.torch.trunc_normal_(x, generator=fanin.compat.torch.Generator().manual_seed(3)) + 1
+
+network = torch.nn.Linear(3, 4)
+
+def module(x):
+    fanin.torch.init_module(network, "he_normal", seed=3)
+    return x + network.weight
+
 function = globals()[sys.argv[1]]
 compiled = torch.compile(function, backend="eager")
 for _ in range(2):
@@ -228,7 +252,7 @@ print("equal")
 """
 
 
-@pytest.mark.parametrize("function", ["into", "fresh", "replaced"])
+@pytest.mark.parametrize("function", ["into", "fresh", "replaced", "described", "words", "replayed", "module"])
 def test_the_first_draw_inside_a_compiled_function(function):
     """torch.compile leaves draws out of its graph: a process's first draw there, and the next, give the same bits."""
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", COMPILED, function], capture_output=True, text=True,

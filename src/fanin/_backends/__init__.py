@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from .._errors import FaninRuntimeError, FaninTypeError, FaninValueError
+from .._errors import FaninRuntimeError, FaninTypeError, FaninValueError, shown
 from .choice import chosen
 from .choice import set_threading as set_threading
 from .requirements import missing_driver, missing_packages
@@ -35,7 +35,8 @@ def check_device(device: Any) -> str:
         return "cpu"
     if not isinstance(device, str):
         if type(device).__module__.split(".")[0] != "torch":
-            raise FaninTypeError(f"`device` must be a string such as 'cpu', a torch.device or None (got {device!r})")
+            raise FaninTypeError(f"`device` must be a string such as 'cpu', a torch.device or None (got "
+                                 f"{shown(device)})")
         device = str(device)
     if device == "cpu" or device == "reference":
         return device
@@ -44,10 +45,10 @@ def check_device(device: Any) -> str:
         if kind == "cpu":
             return "cpu"
         if kind in ("cuda", "gpu"):
-            return require_cuda(f"`device` {device!r}").device_name(int(index) if colon else None)
+            return require_cuda(f"`device` {shown(device)}").device_name(int(index) if colon else None)
     step = f": {_INSTEAD[kind]}" if kind in _INSTEAD else ""
     raise FaninValueError(f"`device` must be 'cpu', 'cuda', one of several such as 'cuda:1', or 'reference' (got "
-                          f"{device!r}){step}")
+                          f"{shown(device)}){step}")
 
 
 def get_backend(device: str) -> Any:

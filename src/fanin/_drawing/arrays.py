@@ -94,6 +94,16 @@ def _nothing() -> None:
 def _numpy_view(out: Any) -> View:
     if isinstance(out, np.ndarray):
         return np.asarray(out)  # a subclass's plain memory
+    try:
+        return _foreign_view(out)
+    except FaninError:
+        raise
+    except Exception as error:  # whatever the array of an unknown library raises
+        raise FaninTypeError(f"`out` must be {ACCEPTED} (got {a_type(out)}, which raised {type(error).__name__}: "
+                             f"{error})") from error
+
+
+def _foreign_view(out: Any) -> View:
     if hasattr(out, "__cuda_array_interface__") or hasattr(out, "__cuda_ndarray__"):
         return _device_view(out)
     if hasattr(out, "__array_interface__") and not isinstance(out, np.generic):  # of a scalar numpy makes a copy

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 DYNAMO = "torch._dynamo"  # what traces: a draw can only be in its hands if it is loaded
 
@@ -17,3 +21,14 @@ def untraced(function: Callable[..., Any]) -> Callable[..., Any]:
     if function not in _untraced:
         _untraced[function] = sys.modules[DYNAMO].disable(function)
     return _untraced[function]
+
+
+def outside_graphs(function: Callable[P, T]) -> Callable[P, T]:
+    """A function that is called as it is, and inside `torch.compile` as `untraced` has it."""
+    @functools.wraps(function)
+    def call(*args: P.args, **keywords: P.kwargs) -> T:
+        if DYNAMO in sys.modules:
+            return untraced(function)(*args, **keywords)
+        return function(*args, **keywords)
+
+    return call

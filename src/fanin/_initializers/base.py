@@ -13,7 +13,7 @@ from .._drawing.compiling import compile_samplers
 from .._drawing.execute import materialize
 from .._drawing.graphs import DYNAMO, untraced
 from .._dtypes import as_dtype
-from .._errors import FaninTypeError, FaninValueError, listed
+from .._errors import FaninTypeError, FaninValueError, listed, shown
 from .._plans import indexing
 from .._plans.spec import TensorSpec
 from .._seeding import check_name, check_source, take_key
@@ -138,6 +138,10 @@ class Initializer(Scheme):
         >>> Registry.get("he_normal").describe((512, 256)).fan_in
         256
         """
+        make = untraced(Initializer._described) if DYNAMO in sys.modules else Initializer._described
+        return make(self, shape, dtype)
+
+    def _described(self, shape: Shape, dtype: DType) -> Plan:
         spec = TensorSpec(shape, dtype)
         return self._plan(spec.shape, spec.dtype)
 
@@ -148,7 +152,7 @@ class Initializer(Scheme):
         if out is not None:
             view, written = _arrays.writable(out)
             if dtype is not None and as_dtype(dtype) != view.dtype:
-                raise FaninTypeError(f"`dtype` must be that of `out`, {view.dtype.name}, or None (got {dtype!r})")
+                raise FaninTypeError(f"`dtype` must be that of `out`, {view.dtype.name}, or None (got {shown(dtype)})")
             dtype = view.dtype
         dims, dtype = check_shape(shape), as_dtype("float32" if dtype is None else dtype)
         if view is None:

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from .._checks import MAX_ELEMENTS, MAX_RANK, integer
 from .._checks import axis as check_axis
-from .._errors import FaninError, FaninTypeError, FaninValueError, a_type
+from .._errors import FaninError, FaninTypeError, FaninValueError, a_type, shown
 from .base import Initializer
 from .registry import Registry
 
@@ -103,7 +103,7 @@ def _schemes(inits: Any) -> tuple[Initializer, ...]:
 
 def _sizes(sizes: Any, count: int) -> tuple[int, ...]:
     if isinstance(sizes, (str, bytes)) or not hasattr(sizes, "__iter__"):
-        raise FaninTypeError(f"`sizes` must be a list of ints or None (got {sizes!r})")
+        raise FaninTypeError(f"`sizes` must be a list of ints or None (got {shown(sizes)})")
     sizes = tuple(integer("sizes", size, -1, MAX_ELEMENTS) for size in sizes)
     if len(sizes) != count:
         raise FaninValueError(f"`sizes` must have an int for each of the {count} `inits` (got {list(sizes)})")

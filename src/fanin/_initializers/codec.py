@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._checks import shape as check_shape
 from .._dtypes import as_dtype, is_known
 from .._errors import FaninTypeError, FaninValueError, a_type, shown
 from .kinds import UNKNOWN, Kind
@@ -169,10 +170,11 @@ def _array(name: str, value: Mapping[str, Any]) -> Array:
     try:
         dtype = as_dtype(value["dtype"])
         data = value["data"]
+        dims = check_shape(value["shape"])
         if dtype.kind == "c":
             parts = [part for pair in data for part in _pair_of(pair)]
-            return _parsed(parts, np.dtype(f"f{dtype.itemsize // 2}")).view(dtype).reshape(value["shape"])
-        return _parsed(data, dtype).reshape(value["shape"])
+            return _parsed(parts, np.dtype(f"f{dtype.itemsize // 2}")).view(dtype).reshape(dims)
+        return _parsed(data, dtype).reshape(dims)
     except (TypeError, ValueError, OverflowError) as error:
         raise FaninValueError(f"`{name}` must be an array's dtype, shape and data (got {shown(value)}): {error}") \
             from None
@@ -185,9 +187,20 @@ def _pair_of(pair: Any) -> Sequence[Any]:
 
 
 def _parsed(data: Sequence[Any], dtype: np.dtype[Any]) -> Array:
-    if any(isinstance(item, str) for item in data):
-        data = [_SPECIAL.get(item, item) if isinstance(item, str) else item for item in data]
-    return np.array(data, dtype)
+    """The array of a flat list of numbers, each of which the dtype holds: rounded perhaps, but not cut."""
+    numbers = [_SPECIAL.get(item, item) if isinstance(item, str) else item for item in data]
+    for number in numbers:
+        if not isinstance(number, (int, float)):
+            raise ValueError(f"data must be one list of numbers, not of {shown(number)}")
+    with np.errstate(all="ignore"):
+        array = np.array(numbers, dtype)
+    if dtype.kind in "biu":
+        kept = array.tolist() == numbers
+    else:  # what is infinite was so before
+        kept = bool((np.isinf(array) <= np.isinf(np.array(numbers, np.float64))).all())
+    if not kept:
+        raise ValueError(f"{dtype.name} must hold all of its data")
+    return array
 
 
 def expression(value: Any) -> str:

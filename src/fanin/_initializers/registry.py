@@ -80,7 +80,7 @@ class _Registry:
             return self._of_table(name, profile, parameters)
         if profile is not None and isinstance(name, (Initializer, Mapping)):
             raise FaninTypeError(f"`profile` must be None for a scheme or a config, which no framework renames (got "
-                                 f"{profile!r})")
+                                 f"{shown(profile)})")
         if isinstance(name, Initializer):
             return name.replace(**parameters) if parameters else name
         if isinstance(name, Mapping):
@@ -106,7 +106,7 @@ class _Registry:
             raise FaninTypeError("`name` must be a string in a table of a name and parameters; a config has `scheme` "
                                  f"(got {shown(name)})")
         if profile is not None and own is not None:
-            raise FaninTypeError(f"`profile` must be given once (got {profile!r} and, in the table, {own!r})")
+            raise FaninTypeError(f"`profile` must be given once (got {shown(profile)} and, in the table, {shown(own)})")
         profile = own if profile is None else profile
         cls = _class_of(self._find(name, profile)[1])
         try:
@@ -143,9 +143,9 @@ class _Registry:
         names = (name, *aliases)
         for each in names:
             if not isinstance(each, str):
-                raise FaninTypeError(f"`name` must be a string (got {each!r}, {a_type(each)})")
+                raise FaninTypeError(f"`name` must be a string (got {shown(each)}, {a_type(each)})")
             if not canonical(each) or ":" in each:
-                raise FaninValueError(f"`name` must hold a letter or digit and no colon (got {each!r})")
+                raise FaninValueError(f"`name` must hold a letter or digit and no colon (got {shown(each)})")
             # a class of the user's may be the same one again: `decorate` tells, which has seen it
             before = self._custom.get(canonical(each), (each, None))[1]
             if not flag("override", override) and not isinstance(before, type):
@@ -204,11 +204,11 @@ class _Registry:
 
     def _profile(self, profile: str) -> dict[str, tuple[str, Preset]]:
         if not isinstance(profile, str):
-            raise FaninTypeError(f"`profile` must be a string or None (got {profile!r}, {a_type(profile)})")
+            raise FaninTypeError(f"`profile` must be a string or None (got {shown(profile)}, {a_type(profile)})")
         key = canonical(profile)
         key = OTHER_NAMES.get(key, key)
         if key not in self._profiles:
-            raise FaninKeyError(f"`profile` must be one of {', '.join(self.profiles())} (got {profile!r})")
+            raise FaninKeyError(f"`profile` must be one of {', '.join(self.profiles())} (got {shown(profile)})")
         return self._profiles[key]
 
     def _is_taken(self, key: str) -> bool:
@@ -231,7 +231,7 @@ class _Registry:
         prefix, colon, rest = name.partition(":")
         if colon:
             if profile is not None and self._profile(profile) != self._profile(prefix):
-                raise FaninValueError(f"`profile` must agree with the name's own (got {profile!r} for {name!r})")
+                raise FaninValueError(f"`profile` must agree with the name's own (got {shown(profile)} for {name!r})")
             name, profile = rest, prefix
         key = canonical(name)
         if profile is not None:
@@ -255,7 +255,7 @@ class _Registry:
         known = {canonical(spelled): spelled for spelled in self.names(profile)}
         if profile is None:
             known |= {canonical(alias): alias for aliases in ALIASES.values() for alias in aliases}
-        where = "" if profile is None else f" of profile {profile!r}"
+        where = "" if profile is None else f" of profile {shown(profile)}"
         meant = hint(canonical(name), known, spell=lambda key: repr(known[key]),
                      otherwise=ALL_NAMES)
         raise FaninKeyError(f"`name` must be a registered name{where} (got {shown(name)}){meant}")

@@ -72,8 +72,8 @@ def require(name: object) -> type[Any]:
     cls = find(name) if isinstance(name, str) else None
     if cls is None:
         broken = problem(name) if isinstance(name, str) else None
-        meant = f": {broken}" if broken else hint(str(name).lower(), list(_spelled.values()),
-                                                  otherwise=ALL_NAMES)
+        written = name.lower() if isinstance(name, str) else ""
+        meant = f": {broken}" if broken else hint(written, list(_spelled.values()), otherwise=ALL_NAMES)
         raise FaninKeyError(f"`scheme` must be a registered scheme (got {shown(name)}){meant}")
     return cls
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .._errors import FaninTypeError, a_type
+from .._errors import FaninTypeError, a_type, shown
 from .device import device_function, fma
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -85,7 +85,7 @@ def sampler(function: Function) -> Function:
     2.0
     """
     if type(function) is not types.FunctionType:
-        raise FaninTypeError(f"`function` must be a plain Python function (got {function!r}, "
+        raise FaninTypeError(f"`function` must be a plain Python function (got {shown(function)}, "
                              f"{a_type(function)}): fanin compiles it itself, so leave @njit out")
     function.takes = "u"  # type: ignore[attr-defined]
     return function

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .._checks import MAX_ELEMENTS, flag, integer
-from .._errors import FaninTypeError, FaninValueError
+from .._errors import FaninTypeError, FaninValueError, shown
 
 
 class Fans(NamedTuple):
@@ -19,9 +19,9 @@ class Fans(NamedTuple):
 def check_layout(layout: str) -> str:
     """A layout is a string of roles, one letter an axis: o out, i in, b batch, * all kernel axes (at most once)."""
     if not isinstance(layout, str):
-        raise FaninTypeError(f"`layout` must be a string such as 'oi*' (got {layout!r})")
+        raise FaninTypeError(f"`layout` must be a string such as 'oi*' (got {shown(layout)})")
     if not layout or set(layout) - set("oib*") or layout.count("*") > 1:
-        raise FaninValueError(f"`layout` must be made of the letters o, i, b and at most one * (got {layout!r}): "
+        raise FaninValueError(f"`layout` must be made of the letters o, i, b and at most one * (got {shown(layout)}): "
                               "'oi*' is torch, '*io' JAX and Keras, 'o*i' MLX")
     return layout
 
@@ -32,7 +32,7 @@ def roles(layout: str, rank: int) -> str:
     if rank < named or (rank > named and "*" not in layout):
         least = "at least " if "*" in layout else ""
         raise FaninValueError(f"`shape` must have {least}{named} dimensions for "
-                              f"layout {layout!r} (got rank {rank})")
+                              f"layout {shown(layout)} (got rank {rank})")
     return layout.replace("*", "*" * (rank - named))
 
 
@@ -59,7 +59,7 @@ def compute_fans(shape: Sequence[int], layout: str = "oi*", groups: int = 1, tra
     side, divided = ("i", size["i"]) if flag("transposed", transposed) else ("o", size["o"])
     if divided % groups:
         raise FaninValueError(f"`groups` must divide the {'in' if transposed else 'out'} axis (got groups={groups} for "
-                              f"{divided} in shape {tuple(shape)} with layout {layout!r})")
+                              f"{divided} in shape {tuple(shape)} with layout {shown(layout)})")
     size[side] //= groups
     return Fans(size["i"] * size["*"], size["o"] * size["*"])
 

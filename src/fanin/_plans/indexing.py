@@ -52,7 +52,7 @@ def parse(index: Index, shape: Dims) -> Axes:
     ellipses = sum(item is Ellipsis for item in items)
     given = len(items) - ellipses
     if ellipses > 1:
-        raise FaninIndexError(f"`index` must hold at most one Ellipsis (got {index!r})")
+        raise FaninIndexError(f"`index` must hold at most one Ellipsis (got {shown(index)})")
     if given > len(shape):
         raise FaninIndexError(f"`index` must have at most {len(shape)} entries for shape {shape} (got {given})")
     if ellipses:
@@ -68,14 +68,14 @@ def _axis(item: Item, dim: int, axis: int) -> Axis:
         try:
             start, stop, step = item.indices(dim)
         except TypeError:
-            raise FaninTypeError(f"`index` slices must hold ints or None (got {item!r})") from None
+            raise FaninTypeError(f"`index` slices must hold ints or None (got {shown(item)})") from None
         except ValueError:
-            raise FaninValueError(f"`index` slices must have a step that is not 0 (got {item!r})") from None
+            raise FaninValueError(f"`index` slices must have a step that is not 0 (got {shown(item)})") from None
         return Axis(start, step, len(range(start, stop, step)))
     try:
         position = integer("index", item)
     except FaninError:
-        raise FaninTypeError(f"`index` must be made of ints, slices and Ellipsis (got {item!r})") from None
+        raise FaninTypeError(f"`index` must be made of ints, slices and Ellipsis (got {shown(item)})") from None
     if not -dim <= position < dim:
         raise FaninIndexError(f"`index` must be within axis {axis} of size {dim} (got {shown(position)})")
     return Axis(position % dim, 1, 1, dropped=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import FaninError, FaninTypeError, a_type
+from .._errors import FaninError, FaninTypeError, a_type, shown
 from .._kernels.compiled_types import with_compiled_types
 from .._kernels.literals import Number, freeze
 
@@ -25,8 +25,8 @@ def check_sampler(sampler: Callable[..., Any], number: Number, params: tuple[Any
             what can't be compared by value.
     """
     if type(sampler) is not types.FunctionType:
-        raise FaninTypeError(f"`sampler` must be a plain Python function (got {sampler!r}): fanin compiles it itself, "
-                             "so leave @njit out")
+        raise FaninTypeError(f"`sampler` must be a plain Python function (got {shown(sampler)}): fanin compiles it "
+                             "itself, so leave @njit out")
     code, defaults = sampler.__code__, len(sampler.__defaults__ or ())
     least, most = code.co_argcount - defaults - 1, code.co_argcount - 1
     if code.co_flags & 0x0C or code.co_kwonlyargcount or most < 0:

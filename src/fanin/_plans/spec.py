@@ -14,6 +14,7 @@ from .._dtypes import (
     COMPLEX,
     FLOAT8,
     FLOATING,
+    NO_ZERO,
     as_dtype,
     computing_type,
     is_complex,
@@ -22,7 +23,7 @@ from .._dtypes import (
     real_type,
     smallest_at_least,
 )
-from .._errors import FaninTypeError, FaninValueError
+from .._errors import FaninTypeError, FaninValueError, shown
 from .._kernels.samplers import constant, constant_pair
 from .fans import Fans, compute_fans
 from .plan import BlocksPlan, MatrixPlan, Plan, SamplerPlan, TwinsPlan, mixture
@@ -109,7 +110,7 @@ class TensorSpec:
         """
         takes = getattr(sampler, "takes", None)
         if takes is None:
-            raise FaninTypeError(f"`sampler` must be a function marked with @fanin.sampler (got {sampler!r})")
+            raise FaninTypeError(f"`sampler` must be a function marked with @fanin.sampler (got {shown(sampler)})")
         self.require_floating(sampler.__name__)
         if self.is_complex and takes != "pair":
             raise FaninTypeError(f"`dtype` must be real for the sampler {sampler.__name__}, which makes real numbers "
@@ -151,6 +152,8 @@ class TensorSpec:
         `name` is that of the scheme's parameter, for the message.
         """
         stored = cast(value, self.dtype, name)
+        if mask is not None and self.dtype.name in NO_ZERO:
+            raise FaninTypeError(f"`dtype` must hold 0, which most elements are (got {self.dtype.name})")
         sampler: Sampler = constant_pair if self.dtype.itemsize == 16 else constant
         pattern = tuple(stored.reshape(1).view(f"u{min(self.dtype.itemsize, 8)}"))
         return SamplerPlan(self.shape, self.dtype, sampler, pattern, mask, tuple(map(np.uint64, mask_params)), mean,

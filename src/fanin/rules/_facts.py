@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .._errors import FaninTypeError
+from .._errors import FaninTypeError, shown
 from .._initializers import Initializer, Orthogonal, Registry, Sparse, parameters
 from .._initializers.codec import as_json
 from ._parameter import Layer
@@ -84,7 +84,7 @@ def build(init: Any, facts: Facts = NOTHING_KNOWN) -> Initializer:
         scheme = Registry.get(init)
     else:
         raise FaninTypeError("`init` must be a name, a table with `name` and parameters, or a config with `scheme` "
-                             f"(got {init!r})")
+                             f"(got {shown(init)})")
     known = facts.parameters(profiled)
     if any(key in given for key in ROLES):
         known = {key: value for key, value in known.items() if key not in ROLES}

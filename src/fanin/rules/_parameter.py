@@ -79,13 +79,13 @@ class Layer(NamedTuple):
     def from_json(cls, table: dict[str, Any]) -> Layer:
         """The inverse of `to_json`; FaninTypeError, FaninValueError for a table that is not one."""
         if not isinstance(table, dict):
-            raise FaninTypeError(f"`layer` must be a table (got {table!r})")
+            raise FaninTypeError(f"`layer` must be a table (got {shown(table)})")
         for key in table:
             if key not in cls._fields:
-                raise FaninValueError(f"`layer` may have {', '.join(cls._fields)} only (got {key!r})")
+                raise FaninValueError(f"`layer` may have {', '.join(cls._fields)} only (got {shown(key)})")
         types = table.get("types", [])
         if not isinstance(types, (list, tuple)) or not all(isinstance(each, str) for each in types):
-            raise FaninTypeError(f"`types` of a layer must be a list of names (got {types!r})")
+            raise FaninTypeError(f"`types` of a layer must be a list of names (got {shown(types)})")
         checks: dict[str, Any] = {
             "layout": check_layout, "groups": check_groups, "transposed": lambda value: flag("transposed", value),
             "fan_in": lambda value: _positive("fan_in", value),

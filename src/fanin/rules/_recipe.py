@@ -113,7 +113,7 @@ def read_recipe(table: Any) -> Recipe:
                              f"{shown(table)})")
     for key in table:
         if key not in _KEYS:
-            raise FaninValueError(f"`recipe` may have {', '.join(_KEYS)} only (got {key!r})")
+            raise FaninValueError(f"`recipe` may have {', '.join(_KEYS)} only (got {shown(key)})")
     texts = {key: str(table.get(key, "")) for key in _SOURCE}
     return Recipe(table["name"], table["title"], integer("version", table.get("version", 1)), **texts,
                   optimizer=tuple(_read(OptimizerRule, each) for each in table.get("optimizer", ())),
@@ -125,7 +125,7 @@ def _read(kind: Any, table: Any) -> Any:
         raise FaninTypeError(f"an entry of a recipe must be a table (got {shown(table)})")
     for key in table:
         if key not in kind._fields:
-            raise FaninValueError(f"an entry of a recipe may have {', '.join(kind._fields)} only (got {key!r})")
+            raise FaninValueError(f"an entry of a recipe may have {', '.join(kind._fields)} only (got {shown(key)})")
     fields = dict(table)
     try:
         if "role" in fields:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._checks import choice, flag, integer
-from .._errors import FaninTypeError, FaninValueError
+from .._errors import FaninTypeError, FaninValueError, shown
 from .._initializers import Blocks, Constant, Initializer
 from .._initializers.parameters import signature
 from ._depth import Depths
@@ -60,10 +60,10 @@ class Rule:
             entry = {"match": "*", **entry}
         for key in ("match", "init"):
             if key not in entry:
-                raise FaninValueError(f"must have `{key}` (got {entry!r})")
+                raise FaninValueError(f"must have `{key}` (got {shown(entry)})")
         for key in entry:
             if key not in KEYS:
-                raise FaninValueError(f"may have the keys {', '.join(KEYS)} only (got {key!r})")
+                raise FaninValueError(f"may have the keys {', '.join(KEYS)} only (got {shown(key)})")
         for key in ("match", "rank_of", "fans_of"):
             if not isinstance(entry.get(key, ""), str):
                 raise FaninTypeError(f"`{key}` must be a string (got {entry[key]!r})")
@@ -246,7 +246,7 @@ def _layers(value: Any) -> list[re.Pattern[str]] | None:
         return None
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, (list, tuple)) or not names or not all(isinstance(name, str) for name in names):
-        raise FaninTypeError(f"`layer` must be a type's name or a list of such names (got {value!r})")
+        raise FaninTypeError(f"`layer` must be a type's name or a list of such names (got {shown(value)})")
     return [re.compile(fnmatch.translate(name)) for name in names]
 
 
@@ -255,7 +255,7 @@ def _role_names(value: Any) -> tuple[str, ...] | None:
         return None
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, (list, tuple)) or not names or not all(isinstance(name, str) for name in names):
-        raise FaninTypeError(f"`role` must be a role's name or a list of such names (got {value!r})")
+        raise FaninTypeError(f"`role` must be a role's name or a list of such names (got {shown(value)})")
     return tuple(check_role(name) for name in names)
 
 
@@ -264,7 +264,7 @@ def _ranks(value: Any) -> frozenset[int] | None:
         return None
     ranks = value if isinstance(value, (list, tuple)) else [value]
     if not ranks or not all(type(rank) is int and rank >= 0 for rank in ranks):
-        raise FaninValueError(f"`rank` must be an int >= 0 or a list of such ints (got {value!r})")
+        raise FaninValueError(f"`rank` must be an int >= 0 or a list of such ints (got {shown(value)})")
     return frozenset(ranks)
 
 

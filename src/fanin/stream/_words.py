@@ -10,7 +10,8 @@ from .._backends import check_device
 from .._checks import integer
 from .._drawing import arrays
 from .._drawing.execute import materialize_range
-from .._errors import FaninValueError, shown
+from .._drawing.graphs import outside_graphs
+from .._errors import FaninMemoryError, FaninValueError, shown
 from .._kernels.samplers import word
 from .._plans.plan import SamplerPlan
 from .._seeding import check_name, check_source, take_key
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .._types import Array, Device, Seed
 
 
+@outside_graphs
 def words(seed: Seed | None = None, name: str | None = None, start: int = 0, count: int = 1, *,
           device: Device | None = None) -> Array:
     """The random 32-bit words that a draw uses: word j of block b of the key's Philox stream is number 4b + j.
@@ -47,7 +49,10 @@ def words(seed: Seed | None = None, name: str | None = None, start: int = 0, cou
     if start + count > WORDS:
         raise FaninValueError(f"`start` + `count` must be at most 2**63 (got {shown(start + count)})")
     source, name, device = check_source(seed), check_name(name), check_device(device)
-    out, view = arrays.new((count,), np.dtype(np.uint32), device)
+    try:
+        out, view = arrays.new((count,), np.dtype(np.uint32), device)
+    except FaninMemoryError:
+        raise FaninMemoryError(f"`count` words must fit into memory (got {count})") from None
     plan = SamplerPlan((WORDS,), view.dtype, word, ())
     materialize_range(plan, take_key(source, name), start, view, device)
     return out

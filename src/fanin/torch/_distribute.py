@@ -10,7 +10,7 @@ import torch
 from .._backends import check_device
 from .._checks import shape as check_shape
 from .._dtypes import as_dtype
-from .._errors import FaninTypeError, FaninValueError, a_type
+from .._errors import FaninTypeError, FaninValueError, a_type, shown
 from .._initializers import Registry
 from .._seeding import Stream, check_name
 from ._layout import lengths
@@ -94,7 +94,7 @@ def _check_layout(mesh: Any, placements: Any, rank: int) -> list[Placement]:
         raise FaninTypeError(f"`mesh` must be a torch.distributed.DeviceMesh (got {a_type(mesh)}): make one "
                              "with torch.distributed.init_device_mesh")
     if not isinstance(placements, Sequence) or not all(isinstance(each, Placement) for each in placements):
-        raise FaninTypeError(f"`placements` must be a sequence of Shard and Replicate (got {placements!r})")
+        raise FaninTypeError(f"`placements` must be a sequence of Shard and Replicate (got {shown(placements)})")
     if len(placements) != mesh.ndim:
         raise FaninValueError(f"`placements` must have an entry for each of the mesh's {mesh.ndim} dimensions (got "
                               f"{list(placements)})")

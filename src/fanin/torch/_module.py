@@ -13,7 +13,8 @@ from .._backends import check_device
 from .._checks import flag
 from .._drawing import arrays
 from .._drawing.execute import materialize
-from .._errors import FaninError, FaninValueError, listed
+from .._drawing.graphs import outside_graphs
+from .._errors import FaninError, FaninValueError, listed, shown
 from .._plans import indexing
 from .._plans.plan import is_random
 from .._seeding import Key, check_source, take_key
@@ -61,6 +62,7 @@ def parameters(module: nn.Module, *, buffers: bool | str | Sequence[str] = False
     return asked(find_slots(module, buffers, prefix))
 
 
+@outside_graphs
 def init_module(module: nn.Module, rules: RulesLike, *, seed: Seed | None = None,
                 device: str | torch.device | None = None, buffers: bool | str | Sequence[str] = False,
                 refill_buffers: bool | str | Sequence[str] = False, prefix: str = "", partial: bool = False,
@@ -194,12 +196,13 @@ def _device(device: Any) -> torch.device | None:
     try:
         target = torch.device(device)
     except (RuntimeError, TypeError) as error:
-        raise FaninValueError(f"`device` must be 'cpu', 'cuda' or one of several such as 'cuda:1' (got {device!r}: "
-                              f"{error})") from None
+        raise FaninValueError(f"`device` must be 'cpu', 'cuda' or one of several such as 'cuda:1' (got "
+                              f"{shown(device)}: {error})") from None
     if target.type == "cuda":
         check_device(str(target))  # which says what is missing
     elif target.type != "cpu":
-        raise FaninValueError(f"`device` must be 'cpu', 'cuda' or one of several such as 'cuda:1' (got {device!r})")
+        raise FaninValueError(f"`device` must be 'cpu', 'cuda' or one of several such as 'cuda:1' (got "
+                              f"{shown(device)})")
     return target
 
 

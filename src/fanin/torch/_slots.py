@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .._errors import FaninTypeError
+from .._errors import FaninTypeError, shown
 from ..rules import Parameter
 from ..rules._slots import Buffers, Slot, numpy_dtype, with_ties
 from ._layers import Layers
@@ -22,7 +22,7 @@ from ._ties import aliases
 def find_slots(module: Any, buffers: Any, prefix: str) -> list[Slot]:
     """A `Slot` for each parameter and buffer at each of its places, in module order; its `place` is a `Place`."""
     if not isinstance(prefix, str):
-        raise FaninTypeError(f"`prefix` must be a string such as 'decoder' (got {prefix!r})")
+        raise FaninTypeError(f"`prefix` must be a string such as 'decoder' (got {shown(prefix)})")
     chosen, path = Buffers(buffers), prefix.removesuffix(".") + "." if prefix else ""
     located = places(module, path)
     tied = aliases(module, path, located)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ..._errors import FaninError, FaninValueError, a_type
+from ..._errors import FaninError, FaninValueError, a_type, shown
 from ..._gains import CONVOLUTIONS, TRANSPOSED, leaky_gain
 from ..._gains import TORCH as _TABLE
 
@@ -23,13 +23,13 @@ def gain(nonlinearity: str, slope: float | None, known: Sequence[str], name: str
         error: an unknown nonlinearity. FaninValueError: a slope that is not an int or float.
     """
     if nonlinearity not in known:
-        raise error(f"`nonlinearity` must be one of {', '.join(known)} (got {nonlinearity!r}): use the gain of the "
-                    "nearest, or 'linear'")
+        raise error(f"`nonlinearity` must be one of {', '.join(known)} (got {shown(nonlinearity)}): use the gain of "
+                    "the nearest, or 'linear'")
     if nonlinearity != "leaky_relu":
         return _TABLE[nonlinearity]
     if slope is None:
         return leaky_gain(0.01)
     if isinstance(slope, bool) or not isinstance(slope, (int, float)) or not math.isfinite(slope):
-        raise FaninValueError(f"`{name}`, the negative slope, must be a finite int or float (got {slope!r}, "
+        raise FaninValueError(f"`{name}`, the negative slope, must be a finite int or float (got {shown(slope)}, "
                               f"{a_type(slope)})")
     return leaky_gain(slope)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..._checks import nonnegative
 from ..._drawing.arrays import ACCEPTED, is_fake, require_plain, writable
 from ..._dtypes import WHOLE
-from ..._errors import FaninError, FaninTypeError, FaninValueError, a_type
+from ..._errors import FaninError, FaninTypeError, FaninValueError, a_type, shown
 from ..._initializers import Registry
 from .gains import TORCH
 from .gains import gain as gain_of
@@ -155,9 +155,9 @@ class System:
     def mode(self, mode: Any) -> str:
         """"fan_in" or "fan_out", from any mixture of cases."""
         if not isinstance(mode, str):
-            raise FaninTypeError(f"`mode` must be a string (got {mode!r}, {a_type(mode)})")
+            raise FaninTypeError(f"`mode` must be a string (got {shown(mode)}, {a_type(mode)})")
         if mode.lower() not in ("fan_in", "fan_out"):
-            raise self.misshapen(f"`mode` must be 'fan_in' or 'fan_out' (got {mode!r})")
+            raise self.misshapen(f"`mode` must be 'fan_in' or 'fan_out' (got {shown(mode)})")
         return mode.lower()
 
     def gain(self, nonlinearity: str, slope: float | None, word: str = "param",

@@ -10,7 +10,7 @@ import numpy as np
 
 from ... import _checks
 from ..._dtypes import as_dtype
-from ..._errors import FaninTypeError, FaninValueError
+from ..._errors import FaninTypeError, FaninValueError, shown
 from ._errors import ShapeError
 from ._keys import as_key, is_jax
 
@@ -51,8 +51,8 @@ def number(name: str, value: Any) -> float:
         try:
             value = np.asarray(value)
         except TypeError:  # a tracer
-            raise FaninTypeError(f"`{name}` must be known when the initializer is made (got {value!r}): multiply what "
-                                 "it draws instead") from None
+            raise FaninTypeError(f"`{name}` must be known when the initializer is made (got {shown(value)}): multiply "
+                                 "what it draws instead") from None
     return _checks.finite(name, value)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..._checks import flag, integer
-from ..._errors import FaninTypeError, FaninValueError, a_type
+from ..._errors import FaninTypeError, FaninValueError, a_type, shown
 from ._errors import SeedOverflowError
 from ._threefry import threefry
 
@@ -124,7 +124,7 @@ def split_key(words: Key, num: Any) -> Key:
     """`split` of a `Key`."""
     shape = tuple(integer("num", dim) for dim in (num if isinstance(num, (tuple, list)) else (num,)))
     if min(shape, default=0) < 0:
-        raise FaninValueError(f"`num` must be >= 0 (got {num!r})")
+        raise FaninValueError(f"`num` must be >= 0 (got {shown(num)})")
     count = int(np.prod(shape, dtype=np.int64))
     if words.partitionable:
         numbers = np.arange(count, dtype=np.uint64)
@@ -153,7 +153,7 @@ def as_key(name: str, key: Any) -> Key:
         words = words.astype(np.uint32)
     if not isinstance(words, np.ndarray) or words.dtype != np.uint32 or words.shape[-1:] != (2,):
         raise FaninTypeError("`key` must be a fanin.compat.jax.key, a jax.random key or a pair of uint32 (got "
-                             f"{key!r}, {a_type(key)})")
+                             f"{shown(key)}, {a_type(key)})")
     if words.ndim > 1:
         raise FaninValueError(f"`key` must be a single key for {name} (got an array of keys of shape "
                               f"{words.shape[:-1]}): call it once for each")

@@ -10,7 +10,7 @@ import numpy as np
 from ..._checks import finite
 from ..._checks import shape as check_shape
 from ..._dtypes import WHOLE
-from ..._errors import FaninKeyError, FaninTypeError, a_type
+from ..._errors import FaninKeyError, FaninTypeError, a_type, shown
 from ..._initializers.normal import FARTHEST
 from .._shared.elementwise import negate
 from .._shared.errors import JittorAssertionError
@@ -68,7 +68,7 @@ def with_fans(shape: Shape) -> Dims:
     """The shape as a tuple, once it is known to have fans."""
     dims = check_shape(shape)
     if not hasattr(shape, "__len__"):
-        raise FaninTypeError(f"`shape` must be a sequence of ints to have fans (got {shape!r})")
+        raise FaninTypeError(f"`shape` must be a sequence of ints to have fans (got {shown(shape)})")
     system.require_rank(dims, name="shape")
     return dims
 
@@ -76,7 +76,7 @@ def with_fans(shape: Shape) -> Dims:
 def by_mode(name: str, mode: str) -> Initializer:
     """The scheme of one of the functions that take a mode, in lower case only."""
     if mode != "fan_in" and mode != "fan_out":
-        raise JittorAssertionError(f"`mode` must be 'fan_in' or 'fan_out', in lower case (got {mode!r})")
+        raise JittorAssertionError(f"`mode` must be 'fan_in' or 'fan_out', in lower case (got {shown(mode)})")
     return system.preset(name, mode=mode)
 
 
@@ -88,5 +88,5 @@ def by_gain(name: str, gain: Any) -> Initializer:
 def kaiming(name: str, var: Any, mode: str, nonlinearity: str, slope: float, word: str) -> Initializer:
     """The scheme of a kaiming function; its slope is called `word`."""
     if not isinstance(slope, (int, float)):
-        raise JittorAssertionError(f"`{word}` must be an int or float (got {slope!r}, {a_type(slope)})")
+        raise JittorAssertionError(f"`{word}` must be an int or float (got {shown(slope)}, {a_type(slope)})")
     return system.kaiming(name, var, float(slope), mode, nonlinearity, word, FaninKeyError)

@@ -10,7 +10,7 @@ import numpy as np
 from typing_extensions import override
 
 from ..._checks import choice, integer, nonnegative
-from ..._errors import FaninError, FaninIndexError, FaninTypeError, FaninValueError
+from ..._errors import FaninError, FaninIndexError, FaninTypeError, FaninValueError, shown
 from ..._initializers import Registry
 from ..._plans.fans import Fans, compute_fans
 from ..._plans.truncation import CUT_AT_TWO_STD
@@ -234,7 +234,7 @@ def _axes(name: str, axes: Iterable[int] | None) -> list[int] | None:
     try:
         return [integer(name, axis) for axis in axes]
     except (TypeError, FaninError):
-        raise FaninTypeError(f"`{name}` must be a list of ints or None (got {axes!r})") from None
+        raise FaninTypeError(f"`{name}` must be a list of ints or None (got {shown(axes)})") from None
 
 
 def _product(name: str, axes: Sequence[int], shape: Dims) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..._checks import integer
-from ..._errors import FaninError, FaninRuntimeError, FaninValueError, a_type
+from ..._errors import FaninError, FaninRuntimeError, FaninValueError, a_type, shown
 from ..._seeding import Stream, check_seed
 from . import _link
 
@@ -80,7 +80,7 @@ def check_32_bits(seed: Any) -> int:
     except FaninError:
         seed = -1 if isinstance(seed, int) else seed
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise FaninValueError(f"`seed` must be an int in [0, 2**32) or None (got {seed!r})")
+        raise FaninValueError(f"`seed` must be an int in [0, 2**32) or None (got {shown(seed)})")
     return seed
 
 

@@ -6,7 +6,7 @@ import enum
 from typing import TYPE_CHECKING
 
 from ..._checks import finite
-from ..._errors import FaninTypeError
+from ..._errors import FaninTypeError, shown
 from .._shared.elementwise import round_toward_zero as _round_toward_zero
 from .._shared.errors import TorchTypeError, TorchValueError
 from .._shared.system import System
@@ -243,7 +243,7 @@ def sparse_(t: T, sparsity: float, std: float = 0.01, generator: Generator = Non
 
 def _kaiming(t: T, name: str, a: float, mode: Mode, nonlinearity: NonLinearity, generator: Generator) -> T:
     if not isinstance(mode, Mode):
-        raise FaninTypeError(f"`mode` must be Mode.FanIn or Mode.FanOut (got {mode!r})")
+        raise FaninTypeError(f"`mode` must be Mode.FanIn or Mode.FanOut (got {shown(mode)})")
     _require_nonlinearity(nonlinearity)
     scheme = _storch.kaiming(name, t, finite("a", a), mode.value, nonlinearity.value)
     return _storch.fill(t, scheme, generator)
@@ -251,4 +251,4 @@ def _kaiming(t: T, name: str, a: float, mode: Mode, nonlinearity: NonLinearity, 
 
 def _require_nonlinearity(value: NonLinearity) -> None:
     if not isinstance(value, NonLinearity):
-        raise FaninTypeError(f"`nonlinearity` must be a NonLinearity, such as NonLinearity.ReLU (got {value!r})")
+        raise FaninTypeError(f"`nonlinearity` must be a NonLinearity, such as NonLinearity.ReLU (got {shown(value)})")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from ..._checks import shape as check_shape
+from ..._drawing.graphs import outside_graphs
 from ..._dtypes import as_dtype, is_complex
 from ..._errors import FaninTypeError, FaninValueError
 from ..._plans import indexing
@@ -57,6 +58,7 @@ def whole_of(tensor: Any, index: Index | None, shape: Shape | None) -> Whole:
     return Whole(whole, index)
 
 
+@outside_graphs
 def fill(tensor: T, scheme: Initializer, law: Law, generator: Generator) -> T:
     """Fill a tensor with a scheme's draw, or under a `Generator` with torch's draw of a law."""
     found = replayed(generator)
@@ -73,6 +75,7 @@ def fill(tensor: T, scheme: Initializer, law: Law, generator: Generator) -> T:
     return tensor
 
 
+@outside_graphs
 def fill_part(tensor: T, scheme: Initializer, law: Uniform | Normal, generator: Generator, whole: Whole) -> T:
     """Fill a tensor that may be a part of a whole one."""
     if whole.part is None:
