@@ -272,6 +272,21 @@ def test_an_element_of_a_virtual_tensor():
     assert abs(Normal().shard((2**34,), FAR, "complex128", **KEY) - z) < 1e-13
 
 
+@of([*DRAWS, (Uniform(), "float32")])
+@pytest.mark.parametrize("index", [
+    lambda edge, row: ((2**40,), slice(edge - 1205, edge + 1300)),
+    lambda edge, row: ((2**40,), slice(edge - 301, edge + 300, 3)),
+    lambda edge, row: ((2**30, 1030), (slice(row - 1, row + 2), slice(3, -2))),
+    lambda edge, row: ((2**30, 1030), (slice(row - 20, row + 20), slice(400, 409))),
+    lambda edge, row: ((8, edge + 3), (..., slice(5, 12))),
+], ids=["run", "steps", "long rows", "short rows", "rows far apart"])
+def test_where_the_high_word_of_block_numbers_changes(scheme, dtype, index):
+    """Compiled equals Python on both sides of block 2**32, and in tiles whose rows lie on different sides."""
+    edge = 2**32 * (4 if np.dtype(dtype).itemsize <= 4 else 2)  # elements: 8 bytes of either kind take half a block
+    shape, part = index(edge, edge // 1030)
+    assert_same_bits(scheme.shard(shape, part, dtype, **KEY), scheme.shard(shape, part, dtype, "reference", **KEY))
+
+
 @of([(Normal(), "float32"), (Normal(), "complex64"), (Uniform(), "float64"), (TruncatedNormal(), "bfloat16"),
      (Sparse(0.5, axis=1), "float32")])
 def test_far_shards_on_the_oracle(scheme, dtype):

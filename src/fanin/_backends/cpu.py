@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 Params: TypeAlias = tuple[Any, ...]
 
+WHOLE = 4 * loops.GROUP  # numbers: pieces of a run begin at multiples of it, so that all hold whole groups of blocks
 SCRATCH = 65536  # elements of the one temporary, for arrays whose strides the loops can't express
 
 
@@ -134,11 +135,11 @@ def _fill_run(kernel: Any, shared: bool, run: Array, first: int, arguments: Para
     if len(run) <= LEAST:  # one piece
         kernel(run, first, *arguments)
         return
-    threads, size = split(len(run), loops.CHUNK) if shared else (1, MOST)
+    threads, size = split(len(run), WHOLE) if shared else (1, MOST)
     if len(run) <= size:
         kernel(run, first, *arguments)
         return
-    lead = -first % loops.CHUNK  # is left before the first piece, so that all others hold whole blocks
+    lead = -first % WHOLE  # is left before the first piece
     if lead:
         kernel(run[:lead], first, *arguments)
     share(_RUN, kernel, -(-(len(run) - lead) // size), threads, lead, size, run, first, *arguments)

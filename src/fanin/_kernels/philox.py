@@ -6,7 +6,7 @@ import numpy as np
 
 from .device import device_function
 
-LOW = np.uint64(0xFFFFFFFF)
+LOW, HIGH = np.uint64(0xFFFFFFFF), np.uint64(0xFFFFFFFF00000000)
 HALF = np.uint64(32)
 M0 = np.uint64(0xD2511F53)  # the multipliers and the Weyl constants of the paper's table 2
 M1 = np.uint64(0xCD9E8D57)
@@ -22,9 +22,8 @@ def philox_round(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
 
 
 @device_function
-def _nine_rounds(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
+def _eight_rounds(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
     # written out, because a loop over rounds is not unrolled before LLVM's vectorizer runs
-    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
     c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
     c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
     c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
@@ -43,18 +42,22 @@ def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
     The high halves carry garbage from one round to the next and out of the last: masking only the operands of the
     multiplications lets LLVM emit one 32x32 multiply, one shift and one three-way xor per word and round.
     """
-    c0, c1, c2, c3, k0, k1 = _nine_rounds(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _eight_rounds(c0, c1, c2, c3, k0, k1)
     c0, c1, c2, c3, k0, k1 = philox_round(c0, c1, c2, c3, k0, k1)
     return c0, c1, c2, c3
 
 
 @device_function
-def philox_pairs(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
-    """The same four words, as w0 + 2**32·w1 and w2 + 2**32·w3.
+def philox_pairs(p0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
+    """The same four words, as w0 + 2**32·w1 and w2 + 2**32·w3, of p0 = M0·c0.
 
-    The last round makes the pairs by rotation: of `w0 | w1 << 32` LLVM makes a slow 64-bit multiplication.
+    A loop over c0, c0 + 1, … has that product by adding M0. The last round makes the pairs by rotation: of
+    `w0 | w1 << 32` LLVM makes a slow 64-bit multiplication.
     """
-    c0, c1, c2, c3, k0, k1 = _nine_rounds(c0, c1, c2, c3, k0, k1)
+    p1 = M1 * (c2 & LOW)
+    c0, c1, c2, c3 = (p1 >> HALF) ^ c1 ^ k0, p1, (p0 >> HALF) ^ c3 ^ k1, p0
+    c0, c1, c2, c3, k0, k1 = _eight_rounds(c0, c1, c2, c3, k0 + W0, k1 + W1)
     p0 = M0 * (c0 & LOW)
     p1 = M1 * (c2 & LOW)
     return ((p1 >> HALF) | (p1 << HALF)) ^ ((c1 ^ k0) & LOW), ((p0 >> HALF) | (p0 << HALF)) ^ ((c3 ^ k1) & LOW)
