@@ -117,7 +117,9 @@ def _from_columns(q: NDArray[Any], columns: NDArray[Any], normals: Callable[...,
         np.matmul(below.conj(), q[stop:, later:], out=w[:, units:])
         for i in range(0, b, BLOCK):  # T is upper triangular, and so are the columns of T V^H e_j put together
             np.matmul(t[i : i + BLOCK, i:], w[i:], out=tw[i : i + BLOCK])
-        np.matmul(top.T, tw, out=q[start:stop, first:])
+        panel = q[start:stop, first:]
+        for i in range(0, b, BLOCK):  # V is lower triangular
+            np.matmul(top[: i + BLOCK, i : i + BLOCK].T, tw[: i + BLOCK], out=panel[i : i + BLOCK])
         q[start + unit, np.arange(first, later)] += signs[unit]
         for i in range(0, units, BLOCK):
             j = min(i + BLOCK, units)
@@ -169,14 +171,13 @@ class _Panels:
         self.normals(slice(start, stop), slice(start, self.m), v)
         v[:, :b] *= np.tri(b, dtype=bool).T
         diagonal = np.einsum("ii->i", v[:, :b])  # a view
-        numbers = v.view(v.real.dtype)
-        norm = np.sqrt(np.einsum("ij,ij->i", numbers, numbers, dtype=np.float64))
-        # A vector of zeros has no direction: take e_k, so that even this is a reflector.
-        diagonal[norm == 0] = 1
-        norm[norm == 0] = 1
-
-        size = np.abs(diagonal).astype(np.float64)
-        signs = np.where(size == 0, 1, diagonal / np.where(size == 0, 1, size))
+        first = diagonal.copy()
+        diagonal[...] = 0
+        rest = np.vecdot(v, v).real.astype(np.float64)
+        first[(first == 0) & (rest == 0)] = 1  # a vector of zeros has no direction: take e_k, a reflector too
+        size = np.abs(first).astype(np.float64)
+        norm = np.sqrt(rest + size**2)
+        signs = np.where(size == 0, 1, first / np.where(size == 0, 1, size))
         v *= (signs.conj() / (norm + size)).astype(self.dtype)[:, None]
         diagonal[...] = 1
         gram = v.conj() @ v.T
