@@ -21,7 +21,7 @@ block: Any = None  # the block function, of a specialized copy
 number_of: Any = None  # a word's number, as it is stored, where each is made of its own word
 NUMBERS = 4  # numbers in a block: 4, or 2 when they are 8 bytes wide
 LONG = 512  # numbers of a row from which its blocks are better made in its own memory than in a tile's
-SPAN = np.uint64(2**32)  # blocks whose numbers share their high word
+SPAN = 2**32  # blocks whose numbers share their high word
 ONE: Any = np.int64(1)  # of a plain 1 numba compiles a function anew, for that number
 GROUP = 64  # blocks whose numbers are stored at a time: of more, the queue of stores overflows, and the loop waits
 
@@ -98,11 +98,11 @@ def run(out: Any, first: int, count: int, key: Any, params: Any, mask_params: An
         fill_blocks(ends, np.uint64(first // NUMBERS), ONE, key, params, mask_params)
         for j in range(head):
             out[j] = ends[first % NUMBERS + j]
-    start, done, end = np.uint64((first + head) // NUMBERS), head, count - tail
+    start, done, end = (first + head) // NUMBERS, head, count - tail
     while done < end:
-        blocks = min((end - done) // NUMBERS, np.int64(SPAN - (start & LOW)))
-        fill_blocks(out[done:end], start, blocks, key, params, mask_params)
-        start, done = start + np.uint64(blocks), done + blocks * NUMBERS
+        blocks = min((end - done) // NUMBERS, SPAN - start % SPAN)
+        fill_blocks(out[done:end], np.uint64(start), blocks, key, params, mask_params)
+        start, done = start + blocks, done + blocks * NUMBERS
     if tail:
         fill_blocks(ends, np.uint64((first + count) // NUMBERS), ONE, key, params, mask_params)
         for j in range(tail):
