@@ -2,6 +2,7 @@
 
 import collections
 import functools
+import types
 
 import numpy as np
 import pytest
@@ -133,6 +134,30 @@ def test_what_is_not_compared_can_not_be_read(function, device):
     with pytest.raises(FaninTypeError, match=f"`sampler`.*{function.__name__}") as error:
         drawn(function, device)
     assert "\n" not in str(error.value)
+
+
+TABLE = np.array([0.1, 0.2, 0.3, 0.4])
+
+
+def test_a_part_of_a_table():
+    """A slice is a constant, as it is on Python 3.14 wherever it is written in numbers, and is compared by value."""
+    def made(window):
+        return lambda u: TABLE[1:3][0] * u + TABLE[window][0] * u
+
+    one, other, python = drawn(made(slice(1, 3))), drawn(made(slice(2, 4))), drawn(made(slice(1, 3)), "reference")
+
+    assert one == python and one != other
+
+
+def test_a_function_of_another_module_is_imported_by_name():
+    """Behind a module's name a function is not compiled: the message says how to import it."""
+    helpers = types.ModuleType("helpers")
+    exec("def half(x):\n    return x * 0.5", vars(helpers))
+    half = helpers.half
+
+    with pytest.raises(FaninTypeError, match="`sampler`.*helpers.half.*from helpers import half"):
+        drawn(lambda u: helpers.half(u))
+    assert drawn(lambda u: half(u)) == drawn(lambda u: u * 0.5)
 
 
 def test_a_decorated_sampler():

@@ -14,7 +14,7 @@ import numpy as np
 from .._errors import FaninTypeError
 
 MISSING: Any = object()
-_LASTING = ("builtins", "math", "cmath", "operator", "_operator", "functools", "_functools", "numpy")
+_LASTING = ("builtins", "math", "cmath", "operator", "_operator", "functools", "_functools", "numpy", "numba")
 _NO_OBJECT = (types.ModuleType, types.NoneType)  # what a function is bound to that is no object's method
 
 
@@ -100,6 +100,10 @@ def fingerprint(function: Callable[..., Any], seen: dict[Any, int] | None = None
     def text(name: str, value: Any) -> Any:
         return _text(f"{name} of {function.__name__}", value, seen)
 
+    for path, value in outer_names(function).items():
+        if len(path) > 1 and type(value) is types.FunctionType and not is_ours(value) and not _lasts(value):
+            raise FaninTypeError(f"`sampler` must call functions by names of its own module ({'.'.join(path)} is read "
+                                 f"by {function.__name__}): from {'.'.join(path[:-1])} import {path[-1]}")
     reads = [(path, text(".".join(path), value)) for path, value in sorted(outer_names(function).items())]
     defaults = (function.__defaults__, function.__kwdefaults__)
     return repr((function.__module__, function.__qualname__, text("a constant", function.__code__), reads,
@@ -121,6 +125,8 @@ def _text(name: str, value: Any, seen: dict[Any, int]) -> Any:
         return "array", repr(value.dtype.descr), value.shape, digest
     if kind in (tuple, list) or is_named_tuple(kind):
         return kind.__qualname__, getattr(kind, "_fields", ()), [_text(name, item, seen) for item in value]
+    if kind is slice:  # from Python 3.14 on a constant
+        return "slice", [_text(name, item, seen) for item in (value.start, value.stop, value.step)]
     if kind in (set, frozenset):
         return kind.__name__, sorted(repr(_text(name, item, seen)) for item in value)
     if kind is dict:
@@ -140,6 +146,11 @@ def _text(name: str, value: Any, seen: dict[Any, int]) -> Any:
         f"{kind.__name__}, which fanin can't tell from another): give its numbers names of their own in the module")
 
 
+def _lasts(function: Any) -> bool:
+    """Whether a function such as abs, math.floor or np.where says that it comes with Python or numpy."""
+    return str(getattr(function, "__module__", None)).split(".")[0] in _LASTING
+
+
 def is_named_tuple(kind: Any) -> bool:
     """Whether this is the class of a named tuple."""
     return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
@@ -153,7 +164,7 @@ def _has_a_name_for_ever(value: Any) -> bool:
         return getattr(np, value.__name__, None) is value
     if type(value).__module__.startswith("numba.core.types"):  # such as numba.float32
         return True
-    home = str(getattr(value, "__module__", None))  # of functions such as abs, math.floor and np.where
-    if home.split(".")[0] not in _LASTING or not isinstance(getattr(value, "__self__", None), _NO_OBJECT):
+    home = str(getattr(value, "__module__", None))
+    if not _lasts(value) or not isinstance(getattr(value, "__self__", None), _NO_OBJECT):
         return False
     return callable(value) and getattr(sys.modules.get(home), getattr(value, "__name__", ""), None) is value
