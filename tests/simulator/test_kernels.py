@@ -34,7 +34,7 @@ from fanin import (
 from fanin._backends import cuda as backend
 from fanin._backends.cuda import launch, variants
 from fanin._backends.cuda.memory import SIMULATED
-from fanin._drawing import matrix
+from fanin._drawing import compiling, matrix
 from fanin._drawing.execute import materialize_range
 from fanin._drawing.haar_device import Algebra
 from fanin._dtypes import as_dtype
@@ -274,6 +274,7 @@ def test_a_users_sampler_is_compiled_before_a_block_is_written(monkeypatch):
     order = []
     compiled, launched = launch._compile, launch._launch
     monkeypatch.setattr(launch, "_kernels", {})
+    monkeypatch.setattr(compiling, "_compiled", set())
     monkeypatch.setattr(launch, "_compile", lambda *given: order.append("compile") or compiled(*given))
     monkeypatch.setattr(launch, "_launch", lambda *given: order.append("launch") or launched(*given))
     Blocks([Normal(), Laplace()])((4, 7), device="cuda", **KEY)
