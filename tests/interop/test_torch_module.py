@@ -8,7 +8,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 import fanin
 from fanin import FaninError, FaninTypeError, FaninValueError, FaninWarning, Normal, Rules
-from fanin.torch import init_module, parameters
+from fanin.torch import init_module, parameters, signal, verify_module
 from uncompilable import Uncompilable
 
 # A rule for everything draws norms at random, too, which is told: see tests/rules/test_warnings.py.
@@ -319,6 +319,20 @@ def test_tensors_without_elements_have_a_table_and_no_values():
     for device in (None, "cpu"):
         with pytest.raises(FaninValueError, match=r"FakeTensors.* as weight, bias\): build it on the meta device"):
             init_module(fake, NORMAL, seed=0, device=device)
+    with pytest.raises(FaninValueError, match=r"must have values to compare \(got weight, bias.*FakeTensors"):
+        verify_module(fake, NORMAL, seed=0)
+    with pytest.raises(FaninValueError, match=r"must have memory \(got FakeTensors.* as weight, bias\)"):
+        signal(fake, torch.ones(2, 3))
+
+
+def test_a_real_tensor_in_fake_tensor_mode():
+    """torch refuses every operation on it there: `out` is named, and it keeps its values."""
+    real = torch.ones(3)
+
+    with FakeTensorMode(), pytest.raises(FaninTypeError, match="`out`.*FakeTensor"):
+        fanin.Normal()(3, out=real, seed=0)
+
+    assert (real == 1).all()
 
 
 @pytest.mark.parametrize("scheme", [Uncompilable(), fanin.Blocks([Uncompilable(), Normal()])])

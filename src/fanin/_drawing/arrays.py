@@ -157,7 +157,7 @@ def _torch_view(tensor: Any, torch: Any) -> View:
             _check_strided(tensor, torch)
             return _torch_device_view(tensor.detach(), torch)
         return _torch_host_view(tensor.detach(), torch)
-    except (TypeError, RuntimeError) as error:
+    except (TypeError, RuntimeError, AssertionError) as error:  # an assertion for a plain tensor in FakeTensorMode
         if isinstance(error, FaninError):
             raise
         _check_strided(tensor, torch)  # which torch has done, in other words
@@ -212,6 +212,11 @@ def is_fake(out: Any) -> bool:
     return fake is not None and isinstance(out, fake.FakeTensor)
 
 
+def is_empty(tensor: Any) -> bool:
+    """Whether a tensor of torch's has a shape and no elements: on meta, or a FakeTensor."""
+    return bool(tensor.is_meta) or is_fake(tensor)
+
+
 def _torch_device_view(tensor: Any, torch: Any) -> DeviceView:
     if torch.version.hip:
         raise FaninValueError("`out` must be on the CPU or a CUDA device (got a tensor on an AMD GPU)")
@@ -260,7 +265,7 @@ def _require_values(name: str, tensor: Any, torch: Any) -> None:
     if tensor.is_nested:
         raise FaninTypeError(f"`{name}` must be a plain tensor (got a nested one): pass one of those that its "
                              "`unbind()` returns")
-    if tensor.is_meta or is_fake(tensor):
+    if is_empty(tensor):
         raise FaninTypeError(f"`{name}` must have values (got a tensor that has a shape and no elements)")
 
 

@@ -219,7 +219,7 @@ def _check_tensors(drawn: list[tuple[Place, Row]]) -> dict[str, Any]:
                 _parametrized.check(place.computed)
             elif _sharded.is_sharded(tensor):
                 _sharded.check(tensor)
-            elif not (tensor.is_meta or arrays.is_fake(tensor)):
+            elif not arrays.is_empty(tensor):
                 views[place.name] = arrays.view_of(tensor)
                 plain.append((place.name, tensor))
         except FaninError as error:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from .._drawing.arrays import is_empty
 from .._errors import FaninError, FaninValueError, listed
 from .._seeding import check_source
 from ..rules import Parameter, Row, Rules
@@ -65,9 +66,10 @@ def verify_module(module: nn.Module, rules: RulesLike, *, seed: Seed | None = No
     table = assign_slots(rules, slots, partial=True, source=source,  # `init_module` has told of idle rules
                          config=functools.partial(config_of, module))
     drawn = [(slot.place, row) for slot, row in zip(slots, table, strict=True) if row.scheme is not None]
-    empty = [place.name for place, _ in drawn if place.tensor.is_meta]
+    empty = [place.name for place, _ in drawn if is_empty(place.tensor)]
     if empty:
-        raise FaninValueError(f"`module` must have values to compare (got {listed(empty)} on the meta device)")
+        raise FaninValueError(f"`module` must have values to compare (got {listed(empty)} on the meta device or as "
+                              "FakeTensors)")
     tally = Tally()
     for place, row in drawn:
         try:

@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils import _pytree
 
 from ..._checks import flag
+from ..._drawing.arrays import is_fake
 from ..._errors import FaninTypeError, FaninValueError, a_type, listed
 from ..._seeding import Stream, check_source
 from ..._signal import Comparison, InitialLoss, Signal, by_label
@@ -92,6 +93,10 @@ def check_memory(model: nn.Module) -> None:
     if meta:
         raise FaninValueError(f"`model` must have memory ({listed(meta, 3)} on the meta device): call "
                               "fanin.torch.init_module(model, rules, device='cpu') first")
+    fake = [place.name for place in located if is_fake(place.tensor)]
+    if fake:
+        raise FaninValueError(f"`model` must have memory (got FakeTensors, which have none, as {listed(fake, 3)}): "
+                              "build it outside of FakeTensorMode")
     sharded = [place.name for place in located if is_sharded(place.tensor)]
     if sharded:
         raise FaninTypeError(f"`model` must not be sharded ({listed(sharded, 3)}): measure it in one process, before "
