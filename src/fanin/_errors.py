@@ -122,6 +122,8 @@ def shown(value: object, at_most: int = 200) -> str:
         text = repr(value)
     except (RecursionError, ValueError):  # nested too deep, or with an integer of more than 4300 digits inside
         return f"{a_type(value)} that is too large to print"
+    except Exception:  # of a class of the user's
+        return f"{a_type(value)} that has no repr"
     return text if len(text) <= at_most else text[:at_most - 1] + "…"
 
 

@@ -8,7 +8,8 @@ import pytest
 import scipy.stats
 
 import fanin
-from fanin.compat import flint, jittor, storch, torch, torch03
+from fanin import FaninError
+from fanin.compat import flint, jax, jittor, keras, storch, torch, torch03
 
 VECTOR, MATRIX, KERNEL = (3,), (6, 4), (6, 4, 3)
 RANK = "must have {} dimensions"
@@ -202,3 +203,25 @@ def test_truncation_far_from_the_mean(trunc_normal_):
     law = scipy.stats.truncnorm(5, 6)
     assert abs(w.mean() - law.mean()) < 5 * law.std() / w.size**0.5
     assert (trunc_normal_(np.empty(3), mean=1.0, std=0.0) == 1.0).all()
+
+
+BIG = 10**5000
+
+
+@pytest.mark.parametrize("call", [
+    lambda: torch.normal_(array(), 0.0, BIG), lambda: torch.kaiming_normal_(array(), BIG), lambda: torch.normal_(BIG),
+    lambda: torch.constant_(array(), BIG), lambda: torch.normal_(array(), generator=BIG),
+    lambda: torch.calculate_gain("leaky_relu", BIG), lambda: torch.Generator().manual_seed(BIG), lambda: jax.key(BIG),
+    lambda: jax.split(jax.key(0), BIG), lambda: jax.fold_in(jax.key(0), BIG), lambda: jax.fold_in(jax.key(0), math.nan),
+    lambda: jax.he_normal(BIG)(jax.key(0), (2, 2)), lambda: keras.RandomNormal(seed=BIG), lambda: keras.get(BIG),
+    lambda: keras.RandomNormal(mean=BIG), lambda: keras.deserialize(BIG), lambda: jittor.gauss((2, 2), "float32", BIG),
+])
+def test_monstrous_numbers_are_one_readable_line(call):
+    """An int of 5,000 digits, wherever it stands, is fanin's error, of one line that names the argument."""
+    with pytest.raises(FaninError, match="`") as error:
+        call()
+    assert "\n" not in str(error.value) and len(str(error.value)) < 1000
+
+
+def array():
+    return np.zeros((4, 4), np.float32)

@@ -402,6 +402,11 @@ def test_a_parameter_without_a_hash_is_named():
         hash(Nested(Unhashable()))
 
 
+class WithoutRepr:
+    def __repr__(self):
+        raise RuntimeError("no repr")
+
+
 @pytest.mark.parametrize("call", [
     lambda: Normal(10**5000), lambda: Uniform(-10**5000), lambda: Constant(10**5000), lambda: fanin.Eye(10**5000),
     lambda: fanin.Orthogonal(axis=10**5000), lambda: fanin.Dirac(10**5000), lambda: fanin.Sparse(0.5, axis=-10**5000),
@@ -424,6 +429,8 @@ def test_a_parameter_without_a_hash_is_named():
     lambda: fanin.sampler(10**5000), lambda: fanin.TensorSpec(3).draw(10**5000),
     lambda: fanin.Rules({"a": {"name": "normal", "std": 10**5000}}), lambda: fanin.Rules([{"match": 10**5000}]),
     lambda: Constant.from_config({"value": {"dtype": "float32", "shape": [10**5000], "data": [1]}}),
+    lambda: fanin.TensorSpec(3).fill(10**5000), lambda: fanin.Rules([10**5000]), lambda: fanin.Rules.read(10**5000),
+    lambda: Registry.aliases(10**5000), lambda: Normal(std=WithoutRepr()), lambda: Registry.get(WithoutRepr()),
 ])
 def test_monstrous_arguments_are_one_readable_line(call):
     """Numbers of 5000 digits, 100,000 keys, 900 levels: a FaninError of one line that a terminal can show."""

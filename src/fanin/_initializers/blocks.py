@@ -89,7 +89,7 @@ class Blocks(Initializer):
 
 def _schemes(inits: Any) -> tuple[Initializer, ...]:
     if isinstance(inits, (str, bytes, Mapping, Initializer)) or not hasattr(inits, "__iter__"):
-        raise FaninTypeError(f"`inits` must be a list of schemes (got {inits!r:.100}, {a_type(inits)})")
+        raise FaninTypeError(f"`inits` must be a list of schemes (got {shown(inits, 100)}, {a_type(inits)})")
     schemes = []
     for number, init in enumerate(inits):
         try:

@@ -179,6 +179,8 @@ class _Registry:
 
     def aliases(self, name: str) -> list[str]:
         """The other names of a bare name, sorted."""
+        if not isinstance(name, str):
+            raise FaninTypeError(f"`name` must be a string (got {shown(name)}, {a_type(name)})")
         spelled, found = self._find(name, None)
         if found is None:
             self._refuse(name, None)

@@ -19,11 +19,12 @@ from .._dtypes import (
     computing_type,
     is_complex,
     is_floating,
+    is_known,
     largest_at_most,
     real_type,
     smallest_at_least,
 )
-from .._errors import FaninTypeError, FaninValueError, shown
+from .._errors import FaninTypeError, FaninValueError, a_type, shown
 from .._kernels.samplers import constant, constant_pair
 from .fans import Fans, compute_fans
 from .plan import BlocksPlan, MatrixPlan, Plan, SamplerPlan, TwinsPlan, mixture
@@ -191,7 +192,9 @@ def _common_fans(plans: Sequence[Plan]) -> Iterator[float | None]:
 
 def cast(value: Any, dtype: np.dtype[Any], name: str = "value") -> Array:
     """A scalar or an array in `dtype`; FaninValueError where the dtype can't hold a value, NaN and infinities kept."""
-    value = np.asarray(value)
+    given, value = value, np.asarray(value)
+    if not is_known(value.dtype):
+        raise FaninTypeError(f"`{name}` must be a number, or an array of numbers (got {shown(given)}, {a_type(given)})")
     is_real = value.dtype.kind != "c"
     with np.errstate(all="ignore"):
         stored = (value.real if is_real or dtype.kind != "c" else value).astype(dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .._errors import FaninError, FaninTypeError, FaninValueError
+from .._errors import FaninError, FaninTypeError, FaninValueError, shown
 from .._report import Column, Content, Grid, Report
 from .._report.content import significant
 from .result import Signal
@@ -25,7 +25,7 @@ def by_label(rules: Any, compare: Any, read: Callable[[Any], Any]) -> dict[str, 
     if compare is None:
         return {"": None if rules is None else read(rules)}
     if not isinstance(compare, Mapping) or not compare:
-        raise FaninTypeError(f"`compare` must be a mapping of labels to rules (got {compare!r:.100})")
+        raise FaninTypeError(f"`compare` must be a mapping of labels to rules (got {shown(compare, 100)})")
     return {str(label): _read(str(label), each, read) for label, each in compare.items()}
 
 

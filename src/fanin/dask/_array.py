@@ -10,7 +10,7 @@ from dask.base import tokenize
 
 from .._checks import shape as check_shape
 from .._dtypes import as_dtype
-from .._errors import FaninTypeError, FaninValueError, a_type
+from .._errors import FaninTypeError, FaninValueError, a_type, shown
 from .._initializers import Initializer, Registry
 from .._seeding import Key, Stream, check_name, check_source, take_key
 
@@ -58,7 +58,7 @@ def array(init: str | dict[str, Any] | Initializer, shape: Shape, chunks: Any = 
     True
     """
     if not isinstance(init, (str, dict, Initializer)):
-        raise FaninTypeError(f"`init` must be a scheme, a name or a config (got {init!r:.100}, {a_type(init)})")
+        raise FaninTypeError(f"`init` must be a scheme, a name or a config (got {shown(init, 100)}, {a_type(init)})")
     scheme, dims = Registry.get(init), check_shape(shape)
     dtype = as_dtype("float32" if dtype is None else dtype)
     scheme.describe(dims, dtype)  # a plan finds all that can be wrong with a draw
@@ -76,11 +76,11 @@ def _chunks(chunks: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     try:
         sizes = dask.array.core.normalize_chunks(chunks, shape, dtype=dtype)
     except Exception as error:  # of any type, ZeroDivisionError too
-        raise FaninValueError(f"`chunks` must divide the shape {shape} as dask.array's do (got {chunks!r:.200}): "
+        raise FaninValueError(f"`chunks` must divide the shape {shape} as dask.array's do (got {shown(chunks)}): "
                               f"{error}") from None
     if not all(size >= 0 for axis in sizes for size in axis):  # nor NaN, Dask's sign of a size that isn't known
         raise FaninValueError(f"`chunks` must hold known sizes >= 0: a chunk's place says what is drawn there (got "
-                              f"{chunks!r:.200})")
+                              f"{shown(chunks)})")
     return sizes
 
 

@@ -13,7 +13,7 @@ from jax.sharding import NamedSharding, PartitionSpec, Sharding, SingleDeviceSha
 
 from .._checks import shape as check_shape
 from .._dtypes import as_dtype
-from .._errors import FaninMemoryError, FaninTypeError, FaninValueError, a_type
+from .._errors import FaninMemoryError, FaninTypeError, FaninValueError, a_type, shown
 from .._initializers import Initializer
 from .._plans import indexing
 from .._seeding import Key, Stream, check_name, check_source, take_key
@@ -75,7 +75,7 @@ def jax_scheme(init: Any) -> Initializer:
     """The scheme of a name, table or config, in JAX's layout where it gives none; a scheme that stands at its default
     gives none."""
     if not isinstance(init, (str, dict, Initializer)):
-        raise FaninTypeError(f"`init` must be a scheme, a name or a config (got {init!r:.100}, "
+        raise FaninTypeError(f"`init` must be a scheme, a name or a config (got {shown(init, 100)}, "
                              f"{a_type(init)})")
     return scheme_in_layout(init, LAYOUTS["jax"])
 
@@ -102,12 +102,12 @@ def check_sharding(sharding: Any, shape: tuple[int, ...], argument: str = "shard
         sharding = on_mesh(argument, sharding, getattr(jax.sharding, "get_mesh", None))  # since JAX 0.6
     if not isinstance(sharding, Sharding):
         raise FaninTypeError(f"`{argument}` must be a jax.sharding.Sharding, a PartitionSpec, a device or None (got "
-                             f"{sharding!r:.100}, {a_type(sharding)})")
+                             f"{shown(sharding, 100)}, {a_type(sharding)})")
     try:
         sharding.addressable_devices_indices_map(shape)
     except (ValueError, IndexError) as error:  # IndexError: a scalar over a mesh axis
         raise FaninValueError(f"`{argument}` must be over devices, and divide the shape {shape} evenly (got "
-                              f"{sharding!r:.200}): {error}") from None
+                              f"{shown(sharding)}): {error}") from None
     return sharding
 
 

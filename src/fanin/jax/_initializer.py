@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from .._checks import shape as check_shape
-from .._errors import FaninTypeError, FaninValueError, a_type
+from .._errors import FaninTypeError, FaninValueError, a_type, shown
 from .._initializers import Initializer
 from .._seeding import Key
 from ._arrays import check_dtype, check_sharding, draw, jax_scheme, on_mesh
@@ -71,7 +71,7 @@ class KeyedInitializer:
 
     def __init__(self, scheme: Initializer) -> None:
         if not isinstance(scheme, Initializer):
-            raise FaninTypeError(f"`scheme` must be an Initializer (got {scheme!r:.100}, {a_type(scheme)})")
+            raise FaninTypeError(f"`scheme` must be an Initializer (got {shown(scheme, 100)}, {a_type(scheme)})")
         self._scheme = scheme
 
     @property
@@ -152,7 +152,7 @@ class KeyedInitializer:
 def _words(key: Any) -> Any:
     """The two words of a key; as a tracer, in a traced function, also where the key itself is known."""
     if not isinstance(key, (jax.Array, np.ndarray)):
-        raise FaninTypeError(f"`key` must be a jax.random key (got {key!r:.100}, {a_type(key)})")
+        raise FaninTypeError(f"`key` must be a jax.random key (got {shown(key, 100)}, {a_type(key)})")
     typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
     if not typed and (key.dtype != np.uint32 or not key.ndim):
         raise FaninTypeError(f"`key` must be a jax.random key (got an array of {key.dtype}{list(key.shape)})")
@@ -179,11 +179,11 @@ def _traced_sharding(sharding: Any, shape: tuple[int, ...]) -> NamedSharding:
         sharding = on_mesh("out_sharding", sharding, getattr(jax.sharding, "get_abstract_mesh", None))
     if not isinstance(sharding, NamedSharding):
         raise FaninTypeError("`out_sharding` must be a NamedSharding, a PartitionSpec or None in a traced function "
-                             f"(got {sharding!r:.100})")
+                             f"(got {shown(sharding, 100)})")
     try:
         sharding.shard_shape(shape)
     except (ValueError, IndexError) as error:
-        raise FaninValueError(f"`out_sharding` must divide the shape {shape} evenly (got {sharding!r:.200}): {error}"
+        raise FaninValueError(f"`out_sharding` must divide the shape {shape} evenly (got {shown(sharding)}): {error}"
                               ) from None
     return sharding
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from .._checks import flag
-from .._errors import FaninTypeError, FaninValueError, a_type
+from .._errors import FaninTypeError, FaninValueError, a_type, shown
 from .._seeding import check_source
 from ..rules import Parameter, Rules, Table
 from ..rules._slots import Buffers, Slot, asked, assign_slots, compile_first, numpy_dtype, with_ties
@@ -110,7 +110,7 @@ def drawn(slots: Sequence[Slot], table: Table, source: Any) -> Iterator[tuple[Sl
 def find_slots(model: Any, buffers: Any) -> list[Slot]:
     """A `Slot` for each variable of a model that can be initialized; its `place` is a `Place`."""
     if not isinstance(model, keras.layers.Layer):
-        raise FaninTypeError(f"`model` must be a keras.Model or a layer (got {model!r:.100}, {a_type(model)})")
+        raise FaninTypeError(f"`model` must be a keras.Model or a layer (got {shown(model, 100)}, {a_type(model)})")
     chosen, slots = Buffers(buffers), []
     for place in places(model):
         if (mode := place.owner.quantization_mode) not in FLOATING_QUANTIZATION:

@@ -38,7 +38,7 @@ def tables_of(entries: Any) -> list[dict[str, Any]]:
             tables.append({"match": entry[0], "init": entry[1]})
         else:
             raise FaninTypeError(f"rule {number}: must be a table with `match` and `init`, or a pair of them (got "
-                                 f"{entry!r})")
+                                 f"{shown(entry)})")
     return tables
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._checks import choice, flag, integer
-from .._errors import FaninError, FaninValueError, hint, listed, shown
+from .._errors import FaninError, FaninTypeError, FaninValueError, a_type, hint, listed, shown
 from .._initializers import Initializer, Registry
 from .._initializers.codec import as_json
 from .._json import check_values
@@ -165,6 +165,8 @@ class Rules:
         >>> Rules.read("gpt2", std=0.01).variables
         {'std': 0.01}
         """
+        if not isinstance(source, (str, os.PathLike)):
+            raise FaninTypeError(f"`source` must be a name or a path (got {shown(source)}, {a_type(source)})")
         built_in = os.fspath(source) in rule_sets()
         try:
             table = read_table(source)

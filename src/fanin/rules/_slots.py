@@ -14,7 +14,7 @@ import numpy as np
 
 from .._drawing.compiling import compile_samplers
 from .._dtypes import as_dtype
-from .._errors import FaninTypeError, FaninValueError, listed
+from .._errors import FaninTypeError, FaninValueError, listed, shown
 from ._parameter import NO_LAYER, Layer, Parameter
 from ._rules import Rules
 from ._table import Row, Table
@@ -62,7 +62,7 @@ class Buffers:
         self._globs = [] if isinstance(given, bool) else [given] if isinstance(given, str) else given
         if not isinstance(self._globs, Sequence) or not all(isinstance(glob, str) for glob in self._globs):
             raise FaninTypeError(f"`{argument}` must be True, False, or a glob or several over their names (got "
-                                 f"{given!r:.100})")
+                                 f"{shown(given, 100)})")
 
     def choose(self, slots: Iterable[Slot]) -> list[Slot]:
         """The slots, with those that are chosen no longer left as they are."""

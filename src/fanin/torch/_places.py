@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from .._errors import FaninTypeError, FaninValueError, a_type, listed
+from .._errors import FaninTypeError, FaninValueError, a_type, listed, shown
 from ._computed import Computed, Hooked, computed_tensors, is_parametrized, may_compute
 from ._forms import check_form
 from ._loaded import classes
@@ -119,7 +119,7 @@ def config_of(module: nn.Module) -> dict[str, Any]:
 def check_module(module: Any) -> None:
     """FaninTypeError for what is no module."""
     if not isinstance(module, nn.Module):
-        raise FaninTypeError(f"`module` must be a torch.nn.Module (got {module!r:.100}, {a_type(module)})")
+        raise FaninTypeError(f"`module` must be a torch.nn.Module (got {shown(module, 100)}, {a_type(module)})")
 
 
 def places(module: nn.Module, prefix: str = "") -> list[Place]:

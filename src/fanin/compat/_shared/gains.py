@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Sequence
 
 from ..._errors import FaninError, FaninValueError, a_type, shown
@@ -29,7 +29,7 @@ def gain(nonlinearity: str, slope: float | None, known: Sequence[str], name: str
         return _TABLE[nonlinearity]
     if slope is None:
         return leaky_gain(0.01)
-    if isinstance(slope, bool) or not isinstance(slope, (int, float)) or not math.isfinite(slope):
+    if isinstance(slope, bool) or not isinstance(slope, (int, float)) or not abs(slope) <= sys.float_info.max:
         raise FaninValueError(f"`{name}`, the negative slope, must be a finite int or float (got {shown(slope)}, "
                               f"{a_type(slope)})")
     return leaky_gain(slope)

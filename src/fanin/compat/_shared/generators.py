@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ..._errors import FaninTypeError, FaninValueError, a_type
+from ..._errors import FaninTypeError, FaninValueError, a_type, shown
 from ..._seeding import Stream, check_seed
 
 if TYPE_CHECKING:
@@ -44,6 +44,6 @@ def source(generator: Generator) -> Stream | int | None:
         return check_seed(generator)
     except FaninTypeError:
         raise FaninTypeError("`generator` must be a Stream, a seed in [0, 2**64), a torch.Generator or None (got "
-                             f"{generator!r:.100}, {a_type(generator)})") from None
+                             f"{shown(generator, 100)}, {a_type(generator)})") from None
     except FaninValueError:
-        raise FaninValueError(f"`generator`, a seed, must be in [0, 2**64) (got {generator})") from None
+        raise FaninValueError(f"`generator`, a seed, must be in [0, 2**64) (got {shown(generator)})") from None

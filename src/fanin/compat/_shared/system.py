@@ -55,7 +55,8 @@ class System:
     def preset(self, name: str, **parameters: Any) -> Initializer:
         """What the system means by a name, with some parameters changed. Kept, since a scheme keeps its plans."""
         parameters = {key: _number(value) for key, value in parameters.items()}
-        plain = all(type(value) in _PLAIN for value in parameters.values())
+        plain = all(type(value) in _PLAIN and (type(value) is not int or value.bit_length() <= 64)
+                    for value in parameters.values())
         key = (name, repr(parameters)) if plain else None
         scheme = self._presets.get(key)
         if scheme is None:
@@ -116,7 +117,7 @@ class System:
         """A scheme for one number, which integers keep without its fraction, as in C, and bool as True or False."""
         value = _number(value)
         if not isinstance(value, (bool, int, float, complex)):
-            raise FaninTypeError(f"`{word}` must be a number (got {value!r:.100}, {a_type(value)})")
+            raise FaninTypeError(f"`{word}` must be a number (got {shown(value, 100)}, {a_type(value)})")
         dtype = str(dtype).removeprefix("torch.")
         if dtype == "bool":
             value = bool(value)
@@ -141,7 +142,7 @@ class System:
         try:
             return tuple(target.shape)
         except (AttributeError, TypeError):
-            raise FaninTypeError(f"`{self.target}` must be {ACCEPTED} (got {target!r:.100}, "
+            raise FaninTypeError(f"`{self.target}` must be {ACCEPTED} (got {shown(target, 100)}, "
                                  f"{a_type(target)})") from None
 
     def require_rank(self, shape: Sequence[int], least: int = 2, most: int | None = None,

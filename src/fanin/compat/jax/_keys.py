@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ..._checks import flag, integer
+from ..._checks import MAX_ELEMENTS, finite, flag, integer
 from ..._errors import FaninTypeError, FaninValueError, a_type, shown
 from ._errors import SeedOverflowError
 from ._threefry import threefry
@@ -68,7 +69,7 @@ def key(seed: Any, partitionable: bool = True) -> Key:
         raise FaninTypeError(f"`seed` must be a scalar (got an array of shape {seed.shape})")
     number = int(seed) if isinstance(seed, (bool, np.bool_)) else integer("seed", seed)
     if not isinstance(seed, (np.generic, np.ndarray)) and not -2**63 <= number < 2**63:
-        raise SeedOverflowError(f"`seed` must be in [-2**63, 2**63) (got {number})")
+        raise SeedOverflowError(f"`seed` must be in [-2**63, 2**63) (got {shown(number)})")
     return Key([0, number & LOW], flag("partitionable", partitionable))
 
 
@@ -114,9 +115,11 @@ def fold_in(key: Any, data: Any) -> Any:
             raise FaninTypeError(f"`data` must be a scalar (got an array of shape {np.shape(data)})")
         number = int(data) & LOW
     else:
-        number = int(data) if isinstance(data, (bool, float)) else integer("data", data)
+        if isinstance(data, float):
+            data = int(finite("data", data))
+        number = int(data) if isinstance(data, bool) else integer("data", data)
         if not 0 <= number <= LOW:
-            raise SeedOverflowError(f"`data` must be in [0, 2**32) (got {number})")
+            raise SeedOverflowError(f"`data` must be in [0, 2**32) (got {shown(number)})")
     return Key(_apply(words, np.zeros(1, np.uint32), np.array([number], np.uint32))[0], words.partitionable)
 
 
@@ -125,7 +128,9 @@ def split_key(words: Key, num: Any) -> Key:
     shape = tuple(integer("num", dim) for dim in (num if isinstance(num, (tuple, list)) else (num,)))
     if min(shape, default=0) < 0:
         raise FaninValueError(f"`num` must be >= 0 (got {shown(num)})")
-    count = int(np.prod(shape, dtype=np.int64))
+    count = math.prod(shape)
+    if count > MAX_ELEMENTS:
+        raise FaninValueError(f"`num` must be at most 2**61 keys (got {shown(num)})")
     if words.partitionable:
         numbers = np.arange(count, dtype=np.uint64)
         pairs = _apply(words, (numbers >> np.uint64(32)).astype(np.uint32), numbers.astype(np.uint32))

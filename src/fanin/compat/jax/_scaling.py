@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..._checks import choice, integer, nonnegative
-from ..._errors import FaninIndexError, FaninValueError
+from ..._errors import FaninIndexError, FaninValueError, shown
 from . import _draws
 from ._call import number
 from ._init import Init
@@ -92,7 +92,7 @@ def _size(name: str, axes: int | tuple[int, ...], shape: Dims) -> int:
     for axis in axes if isinstance(axes, tuple) else (axes,):
         if not -len(shape) <= axis < len(shape):
             raise FaninIndexError(f"`{name}` must be between {-len(shape)} and {len(shape) - 1} for the shape {shape} "
-                                  f"(got {axis})")
+                                  f"(got {shown(axis)})")
     return math.prod(shape[axis] for axis in axes) if isinstance(axes, tuple) else shape[axes]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..._drawing.arrays import writable as writable_view
 from ..._dtypes import largest
-from ..._errors import FaninTypeError, FaninValueError
+from ..._errors import FaninTypeError, FaninValueError, shown
 from ..._plans.spec import TensorSpec
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _parameter(name: str, value: Any, shape: Dims) -> Array:
     try:
         value = np.asarray(value, np.float64)
     except (TypeError, ValueError):
-        raise FaninTypeError(f"`{name}` must be a real number or an array of them (got {value!r:.100})") from None
+        raise FaninTypeError(f"`{name}` must be a real number or an array of them (got {shown(value, 100)})") from None
     try:
         fits = np.broadcast_shapes(value.shape, shape) == shape
     except ValueError:

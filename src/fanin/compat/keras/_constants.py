@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from ..._checks import shape as check_shape
 from ..._dtypes import WHOLE
-from ..._errors import FaninTypeError, FaninValueError, a_type
+from ..._errors import FaninTypeError, FaninValueError, a_type, shown
 from . import _link
 from ._base import KERAS, Drawn, number
 
@@ -69,7 +69,7 @@ class Constant(Drawn):
         if isinstance(self.value, (bool, int, float, complex)):
             return
         if not _link.is_tensor(self.value) and not isinstance(self.value, list | tuple):
-            raise FaninTypeError(f"`value` must be a number or an array of numbers (got {value!r:.100}, "
+            raise FaninTypeError(f"`value` must be a number or an array of numbers (got {shown(value, 100)}, "
                                  f"{a_type(value)})")
         self.value = _link.as_numpy(self.value)
         KERAS.preset("constant", value=self.value)

@@ -11,7 +11,7 @@ from typing_extensions import override
 from ..._checks import choice, flag
 from ..._checks import shape as check_shape
 from ..._dtypes import FLOATING
-from ..._errors import FaninRuntimeError, FaninTypeError, FaninValueError, a_type
+from ..._errors import FaninRuntimeError, FaninTypeError, FaninValueError, a_type, shown
 from . import _link
 from ._base import Drawn
 from ._constants import decode, encode
@@ -96,8 +96,9 @@ class STFT(Drawn):
             return window
         norm = math.sqrt(np.sum(window**2)) if self.scaling == "density" else float(np.sum(np.abs(window)))
         if norm == 0:
-            raise FaninValueError(f"`window` must not be zero everywhere when it is scaled (got {self.window!r:.100} "
-                                  f"for a frame of {frames}): pass scaling=None, or a longer frame")
+            raise FaninValueError(f"`window` must not be zero everywhere when it is scaled (got "
+                                  f"{shown(self.window, 100)} for a frame of {frames}): pass scaling=None, or a "
+                                  "longer frame")
         return window / norm
 
     @override
@@ -116,10 +117,10 @@ def _check_window(window: Any) -> str | Array | None:
     try:
         numbers = np.asarray(_link.as_numpy(window), np.float64)
     except (TypeError, ValueError):
-        raise FaninTypeError(f"`window` must be a name, numbers or None (got {window!r:.100}, "
+        raise FaninTypeError(f"`window` must be a name, numbers or None (got {shown(window, 100)}, "
                              f"{a_type(window)})") from None
     if numbers.ndim != 1 or not np.isfinite(numbers).all():
-        raise FaninValueError(f"`window` must be a list of finite numbers (got {window!r:.100})")
+        raise FaninValueError(f"`window` must be a list of finite numbers (got {shown(window, 100)})")
     return numbers
 
 

@@ -139,7 +139,7 @@ def check(seed: Any) -> Any:
         return check_seed(seed)
     except FaninError:
         raise FaninValueError("`seed` must be an int in [0, 2**64), a SeedGenerator, a Stream or None (got "
-                              f"{seed!r:.100}, {a_type(seed)})") from None
+                              f"{shown(seed, 100)}, {a_type(seed)})") from None
 
 
 def source(seed: Any) -> int | Stream:
@@ -163,4 +163,4 @@ def _from_config(config: dict[str, Any]) -> SeedGenerator | Stream:
     if config.get("class_name") == "SeedGenerator" and isinstance(config.get("config"), dict):
         return SeedGenerator.from_config(config["config"])
     raise FaninValueError("`seed` must be the config of a SeedGenerator or a Stream when it is a dict (got "
-                          f"{config!r:.100})")
+                          f"{shown(config, 100)})")

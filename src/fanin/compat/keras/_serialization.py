@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from ..._errors import FaninTypeError, FaninValueError, a_type, hint
+from ..._errors import FaninTypeError, FaninValueError, a_type, hint, shown
 from . import _constants, _fourier, _link, _random, _scaling
 
 CLASSES = (
@@ -61,7 +61,7 @@ def get(identifier: Any) -> Any:
         found = identifier
     if not callable(found):
         raise FaninValueError("`identifier` must be a name, a config, a class, a callable, an array or None (got "
-                              f"{identifier!r:.100}, {a_type(identifier)})")
+                              f"{shown(identifier, 100)}, {a_type(identifier)})")
     return found() if inspect.isclass(found) else found
 
 
@@ -87,7 +87,7 @@ def serialize(initializer: Any) -> Any:
     if initializer is None or isinstance(initializer, str):
         return initializer
     if inspect.isclass(initializer) or not hasattr(initializer, "get_config"):
-        raise FaninTypeError(f"`initializer` must be an initializer, with a get_config (got {initializer!r:.100}, "
+        raise FaninTypeError(f"`initializer` must be an initializer, with a get_config (got {shown(initializer, 100)}, "
                              f"{a_type(initializer)})")
     cls = type(initializer)
     return {"module": cls.__module__, "class_name": cls.__name__, "config": initializer.get_config(),
@@ -115,10 +115,10 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         return None
     whole = {"class_name": config, "config": {}} if isinstance(config, str) else config
     if not isinstance(whole, dict):
-        raise FaninTypeError(f"`config` must be a dict, a name or None (got {config!r:.100}, "
+        raise FaninTypeError(f"`config` must be a dict, a name or None (got {shown(config, 100)}, "
                              f"{a_type(config)})")
     if not isinstance(whole.get("class_name"), str):
-        raise FaninValueError(f"`config` must have a class_name (got {config!r:.100})")
+        raise FaninValueError(f"`config` must have a class_name (got {shown(config, 100)})")
     found = _find(whole, custom_objects)
     if found is None:
         return _deserialize_elsewhere(whole, custom_objects)
@@ -126,7 +126,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         return found
     parameters = whole.get("config") or {}
     if not isinstance(parameters, dict):
-        raise FaninTypeError(f"`config` of {whole['class_name']} must be a dict (got {parameters!r:.100})")
+        raise FaninTypeError(f"`config` of {whole['class_name']} must be a dict (got {shown(parameters, 100)})")
     known = inspect.signature(found).parameters
     unknown = [name for name in parameters if name not in known]
     if found in CLASSES and unknown:

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from ..._checks import integer
-from ..._errors import FaninTypeError, FaninValueError, a_type
+from ..._errors import FaninTypeError, FaninValueError, a_type, shown
 from ._state import State, as_bytes
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Generator:
         """
         torch = sys.modules.get("torch")  # a torch.Generator can only be one if torch is loaded already
         if torch is None or not isinstance(generator, torch.Generator):
-            raise FaninTypeError(f"`generator` must be a torch.Generator (got {generator!r:.100}, "
+            raise FaninTypeError(f"`generator` must be a torch.Generator (got {shown(generator, 100)}, "
                                  f"{a_type(generator)})")
         if generator.device.type != "cpu":
             raise FaninValueError(f"`generator` must be one of the CPU (got one of {generator.device}): draw on the "
@@ -68,7 +68,7 @@ class Generator:
         """Begin anew from a seed, an int in [-2**63, 2**64), of which the low 32 bits count. Returns the generator."""
         number = integer("seed", seed)
         if not -2**63 <= number < 2**64:
-            raise FaninValueError(f"`seed` must be in [-2**63, 2**64) (got {number})")
+            raise FaninValueError(f"`seed` must be in [-2**63, 2**64) (got {shown(number)})")
         with self._lock:
             self._state = State(number % 2**64)
             self._store()

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..._errors import FaninTypeError, FaninValueError, a_type, missing_dependency, with_article
+from ..._errors import FaninTypeError, FaninValueError, a_type, missing_dependency, shown, with_article
 from . import _functions
 from ._generator import Generator
 
@@ -49,10 +49,10 @@ def reset_parameters(module: torch.nn.Module, generator: Generator) -> torch.nn.
         raise missing_dependency("reset_parameters", "torch", "torch") from error
 
     if not isinstance(module, torch.nn.Module):
-        raise FaninTypeError(f"`module` must be a torch.nn.Module (got {module!r:.100}, {a_type(module)})")
+        raise FaninTypeError(f"`module` must be a torch.nn.Module (got {shown(module, 100)}, {a_type(module)})")
     if not isinstance(generator, Generator):
         raise FaninTypeError("`generator` must be a fanin.compat.torch.Generator (got "
-                             f"{generator!r:.100}, {a_type(generator)}): Generator().manual_seed(seed), or "
+                             f"{shown(generator, 100)}, {a_type(generator)}): Generator().manual_seed(seed), or "
                              "Generator.follow(torch_generator)")
     steps = list(_steps(module, "", set()))
     _materialize(module)

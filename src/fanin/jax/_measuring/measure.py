@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..._checks import flag
-from ..._errors import FaninTypeError
+from ..._errors import FaninTypeError, shown
 from ..._seeding import check_source
 from ..._signal import Comparison, Signal, Weight, by_label, spectra, with_weights
 from ...rules import Rules
@@ -64,7 +64,7 @@ def signal(apply: Callable[..., Any], variables: Any, *inputs: Any, rules: Rules
     all_rules = by_label(rules, compare, Rules.of)
     for name, value in (("apply", apply), ("loss", loss)):
         if not callable(value) and not (name == "loss" and value is None):
-            raise FaninTypeError(f"`{name}` must be a function (got {value!r:.100})")
+            raise FaninTypeError(f"`{name}` must be a function (got {shown(value, 100)})")
     check_source(seed)
     grad, spectrum = flag("grad", grad), flag("spectrum", spectrum)
     if hasattr(apply, "lower"):  # jitted: it would keep the trace of the first pass, which has no taps

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from ..._checks import flag
-from ..._errors import FaninTypeError, FaninValueError, a_type
+from ..._errors import FaninTypeError, FaninValueError, a_type, shown
 from ..._seeding import check_source
 from ..._signal import Comparison, Signal, Weight, by_label, spectra, with_weights
 from ...rules import Rules
@@ -70,7 +70,7 @@ def signal(model: keras.layers.Layer, *inputs: Any, rules: RulesLike | None = No
     """
     all_rules = by_label(rules, compare, Rules.of)
     if loss is not None and not callable(loss):
-        raise FaninTypeError(f"`loss` must be a function of the model's output (got {loss!r:.100})")
+        raise FaninTypeError(f"`loss` must be a function of the model's output (got {shown(loss, 100)})")
     grad, spectrum, training = flag("grad", grad), flag("spectrum", spectrum), flag("training", training)
     check_source(seed)
     slots = find_slots(model, False)

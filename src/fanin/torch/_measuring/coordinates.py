@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils import _pytree
 
 from ..._checks import integer
-from ..._errors import FaninTypeError, FaninValueError, FaninWarning
+from ..._errors import FaninTypeError, FaninValueError, FaninWarning, shown
 from ..._seeding import Stream, check_source
 from ..._signal import CoordCheck, LayerSignal
 from ..._signal.coordinates import collect
@@ -78,7 +78,7 @@ def coord_check(make_model: Callable[[int], nn.Module], widths: Iterable[int], r
     steps = integer("steps", steps, 1)
     for name, function in (("make_model", make_model), ("optimizer", optimizer)):
         if not callable(function):
-            raise FaninTypeError(f"`{name}` must be a function or a class (got {function!r:.100})")
+            raise FaninTypeError(f"`{name}` must be a function or a class (got {shown(function, 100)})")
     source = None if seed is None else check_source(seed)
     run, kind = _Run(batch, optimizer, loss, steps, source), ""
     notes = dict.fromkeys(without_data(rules))
@@ -95,7 +95,7 @@ def coord_check(make_model: Callable[[int], nn.Module], widths: Iterable[int], r
 
 def _widths(widths: Any) -> list[int]:
     if not isinstance(widths, Iterable) or isinstance(widths, (str, Mapping)):
-        raise FaninTypeError(f"`widths` must be several integers such as (64, 128, 256) (got {widths!r:.100})")
+        raise FaninTypeError(f"`widths` must be several integers such as (64, 128, 256) (got {shown(widths, 100)})")
     found = sorted({integer("widths", width, 1) for width in widths})
     if len(found) < 2:
         raise FaninValueError(f"`widths` must be two or more different ones, such as (64, 128, 256) (got {found})")
@@ -129,7 +129,7 @@ def _make_optimizer(model: nn.Module, rules: Rules, optimizer: Callable[..., tor
     """An optimizer whose groups have its own lr, eps and weight decay times the recipe's factors."""
     plain = optimizer([{"params": [torch.nn.Parameter(torch.zeros(1))]}])
     if not isinstance(plain, torch.optim.Optimizer):
-        raise FaninTypeError(f"`optimizer` must make a torch.optim.Optimizer of groups (got {plain!r:.100}): "
+        raise FaninTypeError(f"`optimizer` must make a torch.optim.Optimizer of groups (got {shown(plain, 100)}): "
                              "lambda groups: torch.optim.Adam(groups, lr=1e-2)")
     own = plain.param_groups[0]
     return optimizer(make_groups(model, rules, {key: own[key] for key in FACTORS if key in own}))

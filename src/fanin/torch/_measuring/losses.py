@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..._errors import FaninTypeError, FaninValueError, a_type
+from ..._errors import FaninTypeError, FaninValueError, a_type, shown
 from ..._initializers import Normal
 from ..._signal import InitialLoss
 from .probes import first_real
@@ -19,7 +19,7 @@ def start(output: Any, loss: Callable[[Any], Any] | None) -> tuple[torch.Tensor,
     if loss is not None:
         value, source = loss(output), "the given loss"
         if not isinstance(value, torch.Tensor) or value.numel() != 1:
-            raise FaninTypeError(f"`loss` must give a tensor with one element (got {value!r:.100}): average it")
+            raise FaninTypeError(f"`loss` must give a tensor with one element (got {shown(value, 100)}): average it")
         return value.reshape(()), _known(output, value, source)
     own = _field(output, "loss")
     if isinstance(own, torch.Tensor) and own.numel() == 1:
@@ -66,7 +66,7 @@ def _guess(logits: torch.Tensor) -> float | None:
 def check(loss: Any) -> None:
     """FaninTypeError for a loss that can't be called."""
     if loss is not None and not callable(loss):
-        raise FaninTypeError(f"`loss` must be a function of the model's output (got {loss!r:.100}): "
+        raise FaninTypeError(f"`loss` must be a function of the model's output (got {shown(loss, 100)}): "
                              "lambda output: cross_entropy(output, targets)")
 
 
