@@ -152,7 +152,7 @@ ODD = [
     SlottedData(), SlottedData(3.0, "nan"), FrozenSlottedData(), FrozenSlottedData(inner=Uniform()),
     ClassDefaults(), ClassDefaults(2.0, [3]),
     Chosen(), Chosen(Mode.MEAN, "else", 3), Chosen("mean"), Chosen(np.str_("sum")),
-    Chosen(height=Level.HIGH, parts=Parts.WEIGHT | Parts.BIAS),
+    Chosen(height=Level.HIGH, parts=Parts.WEIGHT | Parts.BIAS), Chosen(parts=Parts(0)),
     Texts(), *(Texts(text, text, text, text) for text in ("inf", "-inf", "nan", "sum", "")),
     Texts(math.inf, None, math.inf, math.nan), Texts(["inf", math.inf], "x", ["nan", math.nan], np.str_("inf")),
     Numbers(), Numbers(1 + 2j, 1 + 2j, 1 + 2j, 1 + 2j), Numbers([1.0, 2.0], [1.0, 2.0], [1.0, 2.0], [1.0, 2.0]),

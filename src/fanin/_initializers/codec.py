@@ -221,8 +221,8 @@ def _is_its_repr(value: complex) -> bool:
 
 def _nested(value: Any) -> str:
     if isinstance(value, enum.Enum):
-        members = f"{value.name}".split("|")  # of a Flag several
-        return " | ".join(f"{type(value).__name__}.{member}" for member in members)
+        known = value.name in type(value).__members__  # several flags together, or none, have no name of their own
+        return f"{type(value).__name__}.{value.name}" if known else f"{type(value).__name__}({value.value!r})"
     if isinstance(value, list):
         return "[" + ", ".join(map(_nested, value)) + "]"
     if type(value) is tuple:
