@@ -246,7 +246,11 @@ def whole_numbers_that_overflow(u):
     return np.float32(int(u * 4e9) * int(u * 4e9) * 7) * u
 
 
-@pytest.mark.parametrize("function", [sums_of_truths, whole_numbers_that_overflow])
+def small_whole_numbers(u):
+    return np.float32(np.int8(u * 100.0) + np.int8(100)) * u
+
+
+@pytest.mark.parametrize("function", [sums_of_truths, whole_numbers_that_overflow, small_whole_numbers])
 def test_python_and_the_compiler_must_agree(function):
     """Code that means one number to Python and another to a compiler is refused, and says so."""
     stream = Stream(0)

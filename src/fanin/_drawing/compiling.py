@@ -59,8 +59,8 @@ def _compile(plan: SamplerPlan, device: str, out: Out) -> None:
                              f"else b` and fanin.math (the compiler says {type(error).__name__}: {error})") from error
     if not agree:
         raise FaninTypeError(f"`sampler` {plan.sampler.__name__} must mean the same to Python and to a compiler, which "
-                             "make other numbers of it: write truths as `1.0 if u < 0.5 else 0.0`, and keep integers "
-                             "below 2**63")
+                             "make other numbers of it: write truths as `1.0 if u < 0.5 else 0.0`, and whole numbers "
+                             "by int, below 2**63")
     _compiled.add(kind)
 
 

@@ -111,8 +111,8 @@ def returning(number: type[np.floating[Any]], function: Function) -> Function:
     def choose(value: Any) -> Callable[..., Any]:
         if str(value) != wanted:
             raise FaninTypeError(f"`sampler` must return u's type, {wanted}, on every path (the compiler finds {value} "
-                                 f"for {name}: a value is an int, a bool or complex somewhere): write constants as "
-                                 "floats, 2.0 not 2, and truths as `1.0 if u < 0.5 else 0.0`")
+                                 f"for {name}: a value is an int, a bool, complex or None somewhere): write constants "
+                                 "as floats, 2.0 not 2, and truths as `1.0 if u < 0.5 else 0.0`")
         return lambda value: value
 
     choose.__annotations__ = {}  # numba compares the two signatures
