@@ -479,6 +479,16 @@ def test_a_constant_takes_dlpack():
     assert scheme == Constant(np.arange(6.0).reshape(2, 3))
 
 
+def test_a_constant_has_all_its_values():
+    """A masked array's hidden values are not taken for values, and one that hides nothing is an array."""
+    array = np.ma.masked_array(np.arange(3.0), mask=[False, True, False])
+    with pytest.raises(fanin.FaninTypeError, match=r"^`value` must have all its values .*`filled\(0.0\)`"):
+        Constant(array)
+
+    assert Constant(array.filled(0.0)) == Constant([0.0, 0.0, 2.0])
+    assert Constant(np.ma.masked_array(np.arange(3.0), mask=[False] * 3)) == Constant(np.arange(3.0))
+
+
 def test_a_constants_plan_is_a_value():
     """Equal arrays give equal plans, other values others."""
     one, same, other = (Constant(np.arange(3.0) + offset).describe((2, 3)) for offset in (0, 0, 1))

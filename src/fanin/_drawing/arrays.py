@@ -250,6 +250,10 @@ def as_numpy(name: str, value: Any) -> Array:
             raise
         raise FaninTypeError(f"`{name}` must be an array whose values numpy can hold (got {a_type(value)}: "
                              f"{error})") from None
+    masked = sys.modules.get("numpy.ma")  # which numpy imports when it is used
+    if masked is not None and masked.is_masked(value):
+        raise FaninTypeError(f"`{name}` must have all its values (got {a_type(value)} that hides some): pass its "
+                             "`filled(0.0)`, or `data`")
     return np.asarray(value)
 
 
