@@ -23,7 +23,7 @@ NUMBERS = 4  # numbers in a block: 4, or 2 when they are 8 bytes wide
 LONG = 512  # numbers of a row from which its blocks are better made in its own memory than in a tile's
 SPAN = 2**32  # blocks whose numbers share their high word
 ONE: Any = np.int64(1)  # of a plain 1 numba compiles a function anew, for that number
-GROUP = 64  # blocks whose numbers are stored at a time: of more, the queue of stores overflows, and the loop waits
+GROUP = 128  # blocks made and stored at a time: with many more, stores come in bursts that the loop waits for
 
 
 def store(out: Any, at: int, values: Any) -> None:
