@@ -45,8 +45,10 @@ def test_every_sampler_with_every_storage_type():
     complex_ = [(real_type(as_dtype(dtype)).name, 2) for dtype in COMPLEX]
     patterns = [("uint8", 1), ("uint16", 1), ("uint32", 1), ("uint64", 1)]
     special = {"word": [("uint32", 1)], "constant": patterns, "constant_pair": [("uint64", 2)],
+               "uniform": [("float64", 1)],  # and float32 where bounds are closer than 2**-100
                "uniform_inside": [("float32", 1)],  # only plans for float32 use it
-               "truncated_lopsided": [storage for storage in real if storage[0] != "float64"]}  # nor float64 this one
+               **{name: [storage for storage in real if storage[0] != "float64"]  # nor float64 these
+                  for name in ("truncated_lopsided", "uniform_clamped")}}
     expected = {("laplace", *storage) for storage in real}
     for name, sampler in samplers.items():
         both = complex_ if sampler.__module__.endswith(".complex") else real

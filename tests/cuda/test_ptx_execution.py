@@ -115,7 +115,7 @@ def test_copies(builds, dtype, architecture):
 
 
 @EACH_DIALECT
-@pytest.mark.parametrize("case", ["uniform-float16", "normal-float32", "normal-complex128", "sparse-bfloat16"])
+@pytest.mark.parametrize("case", ["uniform_clamped-float16", "normal-float32", "normal-complex128", "sparse-bfloat16"])
 def test_more_than_2_31_elements(builds, case, architecture):
     """The first, some middle and the last threads of an array of 2**31 + 5 elements, which begins at an odd number."""
     built, plan, threads = builds[case], CASES[case][2].plan, 128

@@ -8,7 +8,7 @@ from numba import njit
 from fanin import Uniform
 from fanin._kernels.device import register_cpu
 from fanin._kernels.samplers import open_unit_double, open_unit_single
-from fanin._kernels.uniform import steps, uniform, uniform_inside
+from fanin._kernels.uniform import steps, uniform, uniform_clamped, uniform_inside
 
 register_cpu()
 
@@ -17,13 +17,19 @@ DROPPED = {np.float32: 8, np.float64: 11}  # a word's low bits that u leaves out
 DIGITS = {np.float32: 24, np.float64: 53}
 NUMBERS = pytest.mark.parametrize("number", [np.float32, np.float64])
 INTERVALS = [(0.0, 1.0), (-0.05, 0.05), (0.1, 0.3), (-1e-3, 2.0), (1.0, 1.0000005), (100.0, 100.3), (-3e38, -1.0),
-             (-1.0, -1e-9), (1e-20, 3e-20)]
+             (-1.0, -1e-9), (1e-20, 3e-20), (1e-37, 3e-37)]
 
 
 @njit(error_model="numpy")
 def uniform_loop(x, low, width, smallest, largest, out):
     for i in range(len(x)):
         out[i] = uniform(x[i], low, width, smallest, largest)
+
+
+@njit(error_model="numpy")
+def clamped_loop(x, low, step, smallest, largest, out):
+    for i in range(len(x)):
+        out[i] = uniform_clamped(x[i], low, step, smallest, largest)
 
 
 @njit(error_model="numpy")
@@ -50,6 +56,7 @@ def double_loop(x, out):
         out[i] = open_unit_double(x[i])
 
 
+LOOPS = {uniform: uniform_loop, uniform_clamped: clamped_loop, uniform_inside: inside_loop}
 OPEN = {np.float32: (single_loop, open_unit_single), np.float64: (double_loop, open_unit_double)}
 
 
@@ -79,7 +86,7 @@ def draw(low, high, number):
     x = telling_words(number)
     plan = Uniform(low, high).describe(1, number)
     out = np.full(len(x), np.nan, number)
-    {uniform: uniform_loop, uniform_inside: inside_loop}[plan.sampler](x, *plan.params, out)
+    LOOPS[plan.sampler](x, *plan.params, out)
     return x, out
 
 
@@ -135,5 +142,5 @@ def test_user_samplers_get_the_middle_of_the_words_cell(number):
 def test_plain_python_gives_the_compiled_bits(number):
     """The reference backend runs the same function, uncompiled."""
     x, out = draw(-0.05, 0.07, number)
-    params = Uniform(-0.05, 0.07).describe(1, number).params
-    assert [uniform(word, *params) for word in x] == out.tolist()
+    plan = Uniform(-0.05, 0.07).describe(1, number)
+    assert [plan.sampler(word, *plan.params) for word in x] == out.tolist()

@@ -59,7 +59,8 @@ class Laplace(Initializer):
 
 
 DRAWS: dict[str, tuple[Any, tuple]] = {
-    "uniform": (Uniform(-1017.7, -1000.1), HALF_OR_FULL),
+    "uniform": (Uniform(-1017.7, -1000.1), ("float64",)),
+    "uniform_clamped": (Uniform(-1017.7, -1000.1), ("float16", "bfloat16", "float32")),
     "uniform_inside": (Uniform(), ("float32",)),
     "normal": (Normal(0.1, 0.02), HALF_OR_FULL + COMPLEX),
     "truncated_centre": (TruncatedNormal(0.5, 2.0), HALF_OR_FULL),

@@ -12,7 +12,7 @@ from .._checks import finite
 from .._dtypes import check_range, largest_below, smallest_at_least
 from .._errors import FaninValueError
 from .._kernels.complex import disk
-from .._kernels.uniform import uniform, uniform_inside
+from .._kernels.uniform import uniform, uniform_clamped, uniform_inside
 from .base import Initializer
 
 if TYPE_CHECKING:
@@ -64,11 +64,12 @@ class Uniform(Initializer):
             raise FaninValueError(f"`low` and `high` must have a value of {spec.dtype.name} between them (got low="
                                   f"{self.low!r}, high={self.high!r})")
         std = width / math.sqrt(12)
-        if spec.dtype == np.float32 and width > 2.0**-100:  # below, the step is not a normal number
+        if spec.computing_type == np.float32 and width > 2.0**-100:  # below, the step is not a normal number
             low, step = float(np.float32(self.low)), float(np.float32(width)) * 2.0**-24
             # The largest value before its rounding, which is monotone: the product is exact in float64.
-            if low >= smallest and low + (2**24 - 1) * step <= largest:
+            if spec.dtype == np.float32 and low >= smallest and low + (2**24 - 1) * step <= largest:
                 return spec.draw(uniform_inside, low, step, mean=mean, std=std)
+            return spec.draw(uniform_clamped, low, step, smallest, largest, mean=mean, std=std)
         return spec.draw(uniform, self.low, width, smallest, largest, mean=mean, std=std)
 
 

@@ -94,7 +94,7 @@ def sampler(function: Function) -> Function:
 FIXED = "fixed values"
 # Own functions whose names tell how they compute, not what comes out.
 _SAID = {
-    "constant_pair": "constant", "uniform_inside": "uniform", "disk": "uniform in a disk",
+    "constant_pair": "constant", "uniform_clamped": "uniform", "uniform_inside": "uniform", "disk": "uniform in a disk",
     "truncated_centre": "truncated normal", "truncated_lopsided": "truncated normal",
     "truncated_wide": "truncated normal", "truncated_tail": "truncated normal",
     "truncated_narrow": "truncated normal", "kept": "random",

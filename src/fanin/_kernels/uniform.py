@@ -53,9 +53,17 @@ def uniform(x: Any, low: Any, width: Any, smallest: Any, largest: Any) -> Any:
 
 
 @word_sampler
-def uniform_inside(x: Any, low: Any, step: Any) -> Any:
-    """`uniform` for bounds that no rounding leaves: the same bits with two thirds of the operations.
+def uniform_clamped(x: Any, low: Any, step: Any, smallest: Any, largest: Any) -> Any:
+    """`uniform` with an operation less: the same bits, where `step`, (high - low)·2**-24 (2**-53), is a normal number.
 
-    `step` is (high - low)·2**-24 (2**-53): scaling by a power of two commutes with rounding.
+    Scaling by a power of two commutes with rounding.
     """
+    value = fma(steps(x), step, low)
+    value = value if value < largest else largest
+    return value if value > smallest else smallest
+
+
+@word_sampler
+def uniform_inside(x: Any, low: Any, step: Any) -> Any:
+    """`uniform_clamped` for bounds that no rounding leaves."""
     return fma(steps(x), step, low)
