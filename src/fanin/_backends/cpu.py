@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numba
 import numpy as np
 
-from .._errors import FaninTypeError, counted
+from .._errors import counted
 from .._kernels.fingerprint import fingerprint
 from .._kernels.masks import kept
 from . import columns, loops, tiles
@@ -60,16 +60,12 @@ def _fill(plan: SamplerPlan, key: Key, out: Array, block: Block, shared: bool) -
     run = as_run(out, block, storage)
     place = None if run is not None else target(out, block, storage)
     arguments = key.words, plan.params, plan.mask_params
-    try:
-        if run is not None:
-            _fill_run(kernels.run(), shared, run, block.start * parts, arguments)
-        elif place is not None:
-            _fill_strided(kernels.strided(), shared, place, arguments)
-        else:
-            _fill_through_scratch(plan, key, out, block)
-    except numba.core.errors.NumbaError as error:  # nothing was written: the kernel was never run
-        raise FaninTypeError(f"`sampler` {plan.sampler.__name__} must be made of + - * /, comparisons, `a if condition "
-                             "else b` and fanin.math; the compiler's own words stand above") from error
+    if run is not None:
+        _fill_run(kernels.run(), shared, run, block.start * parts, arguments)
+    elif place is not None:
+        _fill_strided(kernels.strided(), shared, place, arguments)
+    else:
+        _fill_through_scratch(plan, key, out, block)
 
 
 def _fill_constant(plan: SamplerPlan, out: Array) -> None:

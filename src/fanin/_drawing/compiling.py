@@ -56,7 +56,7 @@ def _compile(plan: SamplerPlan, device: str, out: Out) -> None:
         raise
     except Exception as error:  # whatever a compiler raises of code that is not for it
         raise FaninTypeError(f"`sampler` {plan.sampler.__name__} must be made of + - * /, comparisons, `a if condition "
-                             f"else b` and fanin.math (the compiler says {type(error).__name__}: {error})") from error
+                             "else b` and fanin.math; the compiler's own words stand above") from error
     if not agree:
         raise FaninTypeError(f"`sampler` {plan.sampler.__name__} must mean the same to Python and to a compiler, which "
                              "make other numbers of it: write truths as `1.0 if u < 0.5 else 0.0`, and whole numbers "

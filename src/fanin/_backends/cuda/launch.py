@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import cuda
-from numba.cuda.core.errors import NumbaError
 from numba.cuda.cudadrv.driver import CudaAPIError
 
-from ..._errors import FaninRuntimeError, FaninTypeError
+from ..._errors import FaninRuntimeError
 from ..tasks import copy_arguments, run_arguments, strided_arguments
 from .devices import current, index_of, room_for, stream_of
 from .memory import SIMULATED
@@ -46,11 +45,7 @@ def fill(plan: SamplerPlan, key: Key, out: DeviceView, block: Block) -> None:
             kernel, signature = made.run, run_signature(plan.params, plan.mask_params)
         else:
             kernel, signature = made.strided(rank), strided_signature(rank, plan.params, plan.mask_params)
-        try:
-            _kernels[label] = _compile(kernel, signature, out.device)
-        except NumbaError as error:  # nothing was written: the kernel was never run
-            raise FaninTypeError(f"`sampler` {plan.sampler.__name__} must be made of + - * /, comparisons, `a if "
-                                 "condition else b` and fanin.math; the compiler's own words stand above") from error
+        _kernels[label] = _compile(kernel, signature, out.device)
     if out.size == 0:
         return
     _launch(_kernels[label], out, tasks, _reach(out, span, storage), *arguments, tuple(map(np.uint64, key.words)),
