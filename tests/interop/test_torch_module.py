@@ -344,3 +344,12 @@ def test_a_sampler_that_does_not_compile_shows_before_anything_is_written(scheme
     with pytest.raises(FaninTypeError, match="text_of must be made of"):
         init_module(module, {"weight": "ones", "bias": scheme}, seed=0)
     assert all(torch.equal(value, before[name]) for name, value in values(module).items())
+
+
+def test_warnings_point_to_the_callers_line():
+    """A warning names the file that called, not one of fanin's, with and without a dry run."""
+    rules = {"*.weight": "he_normal", "*.bias": "zeros", "nothing": "zeros"}
+    for dry_run in (False, True):
+        with pytest.warns(FaninWarning) as warned:
+            init_module(nn.Sequential(nn.Linear(3, 4)), rules, seed=0, dry_run=dry_run)
+        assert {each.filename for each in warned if each.category is FaninWarning} == {__file__}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import sys
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 from .._backends import check_device
@@ -11,7 +10,7 @@ from .._checks import shape as check_shape
 from .._drawing import arrays as _arrays
 from .._drawing.compiling import compile_samplers
 from .._drawing.execute import materialize
-from .._drawing.graphs import DYNAMO, untraced
+from .._drawing.graphs import outside_graphs
 from .._dtypes import as_dtype
 from .._errors import FaninTypeError, FaninValueError, listed, shown
 from .._plans import indexing
@@ -92,8 +91,7 @@ class Initializer(Scheme):
         """
         if excess:
             _refuse("`shape`, `dtype` and `device`", excess)
-        draw = untraced(Initializer._draw) if DYNAMO in sys.modules else Initializer._draw
-        return draw(self, shape, None, dtype, device, seed, name, out)
+        return self._draw(shape, None, dtype, device, seed, name, out)
 
     @overload
     def shard(self, shape: Shape, index: Index, dtype: DType | None = None, device: Device | None = None, *,
@@ -126,8 +124,7 @@ class Initializer(Scheme):
         """
         if excess:
             _refuse("`shape`, `index`, `dtype` and `device`", excess)
-        draw = untraced(Initializer._draw) if DYNAMO in sys.modules else Initializer._draw
-        return draw(self, shape, (index,), dtype, device, seed, name, out)
+        return self._draw(shape, (index,), dtype, device, seed, name, out)
 
     def describe(self, shape: Shape, dtype: DType = "float32") -> Plan:
         """Show what would be drawn, without drawing it: the distribution, mean and std of the values, and the fans.
@@ -138,13 +135,14 @@ class Initializer(Scheme):
         >>> Registry.get("he_normal").describe((512, 256)).fan_in
         256
         """
-        make = untraced(Initializer._described) if DYNAMO in sys.modules else Initializer._described
-        return make(self, shape, dtype)
+        return self._described(shape, dtype)
 
+    @outside_graphs
     def _described(self, shape: Shape, dtype: DType) -> Plan:
         spec = TensorSpec(shape, dtype)
         return self._plan(spec.shape, spec.dtype)
 
+    @outside_graphs
     def _draw(self, shape: Shape, index: tuple[Index] | None, dtype: DType | None, device: Device | None,
               seed: Seed | None, name: str | None, out: Any) -> Any:
         # All that can be wrong is found before memory is allocated, a stream id is taken, or a byte is written.

@@ -6,6 +6,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING
 
+from .._drawing.graphs import FRAME
 from .._errors import FaninWarning
 from .._plans.plan import is_random
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from .._types import Dims
     from .base import Initializer
 
-CALLER = 3  # frames from here: `_draw`, `__call__`, who called that
+CALLER = 3 + FRAME  # frames from here: `_draw`, `__call__`, who called that
 _first: tuple[int, Dims, Initializer] | None = None  # the first random draw with the latest int seed and no name
 _warned = False
 
