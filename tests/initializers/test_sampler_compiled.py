@@ -8,18 +8,9 @@ import numpy as np
 import pytest
 
 import fanin
-from fanin import FaninError, FaninTypeError, Initializer, Stream
+from fanin import FaninError, FaninTypeError, Stream
 from fanin.math import fma, log
-
-
-def scheme(function, *params):
-    function = fanin.sampler(function)
-
-    class Sampled(Initializer):
-        def plan(self, spec):
-            return spec.draw(function, *params)
-
-    return Sampled()
+from sampled import scheme
 
 
 def drawn(function, device="cpu"):

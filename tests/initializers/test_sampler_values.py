@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 import fanin
-from fanin import FaninError, FaninTypeError, Initializer, Stream
+from fanin import FaninError, FaninTypeError, Stream
 from fanin.math import exp, fma, log, ndtri, sincospi, sqrt
+from sampled import scheme
 
 Bounds = collections.namedtuple("Bounds", "low high")
 BOUNDS = Bounds(0.1, 0.3)
@@ -37,16 +38,6 @@ class Settings:
 @dataclasses.dataclass(frozen=True)
 class Scale:
     value: float = 0.1
-
-
-def scheme(function, *params):
-    function = fanin.sampler(function)
-
-    class Sampled(Initializer):
-        def plan(self, spec):
-            return spec.draw(function, *params)
-
-    return Sampled()
 
 
 def agree(function, dtype="float32", count=64):
