@@ -16,6 +16,7 @@ PACKAGE = Path(fanin.__file__).parent
 LEVELS = {
     "_errors": 0,
     "_version": 0,
+    "_callers": 1,
     "_checks": 1,
     "_json": 1,
     "_namespace": 1,

@@ -1,5 +1,7 @@
 """`init_module` on plain modules: the values of the schemes, in place, whole or not at all; ties, buffers, tables."""
 
+import importlib
+
 import numpy as np
 import pytest
 import torch
@@ -347,7 +349,8 @@ def test_a_sampler_that_does_not_compile_shows_before_anything_is_written(scheme
 
 
 def test_warnings_point_to_the_callers_line():
-    """A warning names the file that called, not one of fanin's, with and without a dry run."""
+    """A warning names the file that called, not one of fanin's or of torch's compiler, which optimizers load too."""
+    importlib.import_module("torch._dynamo")  # it wraps what stays out of its graphs
     rules = {"*.weight": "he_normal", "*.bias": "zeros", "nothing": "zeros"}
     for dry_run in (False, True):
         with pytest.warns(FaninWarning) as warned:

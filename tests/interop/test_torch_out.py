@@ -260,6 +260,30 @@ def test_the_first_draw_inside_a_compiled_function(function):
     assert done.stdout == "equal\n", done.stderr[-2000:]
 
 
+UNNAMED = """
+import sys
+import torch._dynamo
+import fanin
+
+def draw(x):
+    fanin.Normal()((4, 3), seed=0)
+    fanin.Normal()((5, 3), seed=0)  # line 8
+    return x
+
+draw = {"compiled": torch.compile(draw, backend="eager"), "plain": draw}[sys.argv[1]]
+draw(torch.zeros(1))
+"""
+
+
+@pytest.mark.parametrize("function", ["plain", "compiled"])
+def test_one_seed_for_two_tensors_is_told_beside_torchs_compiler(function):
+    """With Dynamo loaded, as optimizers and transformers load it, and inside what it compiles: at the user's line."""
+    done = subprocess.run([sys.executable, "-c", UNNAMED, function], capture_output=True, text=True, timeout=500)
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stderr.startswith("<string>:8: FaninWarning: `seed` 0 without a `name` drew (4, 3)"), done.stderr
+
+
 def test_a_draw_can_not_be_in_a_full_graph():
     """With `fullgraph=True` torch refuses a draw as it refuses any break, before anything is written."""
     full = torch.compile(lambda x: Normal()((4, 3), out=x, **KEY), backend="eager", fullgraph=True)

@@ -38,13 +38,13 @@ def test_warnings_are_added_once():
 def test_warnings_can_be_errors():
     """A filter on FaninWarning raises the first, and the others are its notes; without one all are issued."""
     with pytest.warns(FaninWarning) as issued:
-        emit(["one", "two"], stacklevel=1)
+        emit(["one", "two"])
     assert [str(each.message) for each in issued] == ["one", "two"]
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", FaninWarning)
         with pytest.raises(FaninWarning, match="one") as caught:
-            emit(["one", "two"], stacklevel=1)
+            emit(["one", "two"])
     assert caught.value.__notes__ == ["two"]
 
 

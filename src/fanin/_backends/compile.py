@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from numba.core.caching import IndexDataCacheFile, NullCache
 from numba.extending import intrinsic
 
 from .. import _kernels
+from .._callers import warn
 from .._kernels.device import register_cpu
 from . import loops
 from .interrupts import uninterrupted
@@ -109,8 +109,8 @@ class FilesByKey(IndexDataCacheFile):
 
 @functools.cache
 def _warn_uncached() -> None:
-    warnings.warn("fanin compiles its loops anew in each process, because no folder for compiled code can be written: "
-                  "set NUMBA_CACHE_DIR to one that can", RuntimeWarning, stacklevel=2)
+    warn("fanin compiles its loops anew in each process, because no folder for compiled code can be written: "
+         "set NUMBA_CACHE_DIR to one that can", RuntimeWarning)
 
 
 def ready(kernel: Any, *nothing: Any) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import warnings
 from typing import TYPE_CHECKING
 
+from .._callers import warn
 from .._catalogue import catalogue, entry
-from .._errors import FaninKeyError, FaninWarning
+from .._errors import FaninKeyError
 from .._initializers import Registry, schemes
 from .._report.text import print_content
 from .options import add_command, argument, parameter, shape
@@ -60,4 +60,4 @@ def _show(args: argparse.Namespace) -> None:
 def _warn_of_packages() -> None:
     """Warn of installed packages whose names are missing here because something is wrong with them."""
     for problem in schemes.problems():
-        warnings.warn(problem, FaninWarning, stacklevel=2)
+        warn(problem)

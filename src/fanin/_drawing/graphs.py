@@ -11,9 +11,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 DYNAMO = "torch._dynamo"  # what traces: a draw can only be in its hands if it is loaded
-FRAME = 1  # that `outside_graphs` puts between a function and its caller: warnings count it
-
-
 _untraced: dict[Callable[..., Any], Callable[..., Any]] = {}  # of functools.cache Dynamo warns that it can't follow it
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from typing import TYPE_CHECKING
 
-from .._drawing.graphs import FRAME
-from .._errors import FaninWarning
+from .._callers import caller, module_of, warn
 from .._plans.plan import is_random
 
 if TYPE_CHECKING:
@@ -15,7 +12,6 @@ if TYPE_CHECKING:
     from .._types import Dims
     from .base import Initializer
 
-CALLER = 3 + FRAME  # frames from here: `_draw`, `__call__`, who called that
 _first: tuple[int, Dims, Initializer] | None = None  # the first random draw with the latest int seed and no name
 _warned = False
 
@@ -33,14 +29,13 @@ def watch_unnamed(scheme: Initializer, seed: int, plan: Plan) -> None:
         _first = (seed, plan.shape, scheme)
         return
     _, before, other = _first
-    if (before == plan.shape and other == scheme) or _is_own(sys._getframe(CALLER).f_globals.get("__name__", "")):
+    if (before == plan.shape and other == scheme) or _is_own_call():
         return
     _warned = True
-    warnings.warn(
-        f"`seed` {seed} without a `name` drew {before} by {type(other).__name__} and now {plan.shape} by "
-        f"{type(scheme).__name__}: both are made of the same random numbers. Give each draw its `name`, or all of "
-        f"them one fanin.Stream({seed}) as `seed` (said once in a process)", FaninWarning, stacklevel=CALLER + 1)
+    warn(f"`seed` {seed} without a `name` drew {before} by {type(other).__name__} and now {plan.shape} by "
+         f"{type(scheme).__name__}: both are made of the same random numbers. Give each draw its `name`, or all of "
+         f"them one fanin.Stream({seed}) as `seed` (said once in a process)")
 
 
-def _is_own(module: str) -> bool:
-    return module.partition(".")[0] == __name__.partition(".")[0]
+def _is_own_call() -> bool:
+    return module_of(caller("fanin._initializers", "fanin._drawing")).startswith("fanin.")

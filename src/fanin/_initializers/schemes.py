@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
-from .._errors import ALL_NAMES, FaninKeyError, FaninWarning, hint, shown
+from .._callers import warn
+from .._errors import ALL_NAMES, FaninKeyError, hint, shown
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -54,7 +54,7 @@ def find(name: str) -> type[Any] | None:
     if key not in _classes:
         load_entry_points()
     if key in _broken and key not in _classes:
-        warnings.warn(_broken[key], FaninWarning, stacklevel=2)
+        warn(_broken[key])
     return _classes.get(key)
 
 
@@ -135,7 +135,7 @@ def _load(entry: EntryPoint) -> str | None:
         return None
     if canonical(entry.name) in _classes:
         problem = "takes the name of a scheme that exists, which keeps it: rename it"
-        warnings.warn(f"{_titled(entry)} {problem}", FaninWarning, stacklevel=4)
+        warn(f"{_titled(entry)} {problem}")
         return problem
     add(entry.name, cls)
     return None

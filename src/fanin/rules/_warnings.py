@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 
+from .._callers import warn
 from .._errors import FaninWarning, listed
 
 
@@ -20,15 +20,12 @@ def grouped(remarks: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{text}: {listed(each, at_most=3)}" for text, each in names.items()]
 
 
-def emit(texts: Iterable[str], stacklevel: int = 3) -> None:
-    """Issue each as a `FaninWarning` of the caller `stacklevel` calls up; 3 is who called the one that calls this.
-
-    Where a filter makes them errors the first is raised, and the others are its notes.
-    """
+def emit(texts: Iterable[str]) -> None:
+    """Issue each; where a filter makes them errors the first is raised, and the others are its notes."""
     raised: list[FaninWarning] = []
     for text in texts:
         try:
-            warnings.warn(text, FaninWarning, stacklevel=stacklevel)
+            warn(text)
         except FaninWarning as error:
             raised.append(error)
     if raised:

@@ -13,7 +13,7 @@ from .._backends import check_device
 from .._checks import flag
 from .._drawing import arrays
 from .._drawing.execute import materialize
-from .._drawing.graphs import FRAME, outside_graphs
+from .._drawing.graphs import outside_graphs
 from .._errors import FaninError, FaninValueError, listed, shown
 from .._plans import indexing
 from .._plans.plan import is_random
@@ -134,7 +134,7 @@ def init_module(module: nn.Module, rules: RulesLike, *, seed: Seed | None = None
     drawn = [(slot.place, row) for slot, row in zip(slots, table, strict=True) if row.scheme is not None]
     views = _check_tensors(drawn)
     if dry_run:
-        emit(table.warnings, 3 + FRAME)
+        emit(table.warnings)
         return table
     _check_real(place for place, _ in drawn if place.name not in views)
     meta = [slot for slot in slots if slot.place.name not in views and slot.place.tensor.is_meta]
@@ -145,7 +145,7 @@ def init_module(module: nn.Module, rules: RulesLike, *, seed: Seed | None = None
     if written:
         to_draw |= {slot.place.name for slot in slots if id(slot.place.tensor) in written}
     _check_meta(meta, to_draw, target)
-    emit(table.warnings, 3 + FRAME)
+    emit(table.warnings)
     compile_first(table, views)
     ready = {place.name: _parametrized.prepare(place, row, source, target)
              for place, row in drawn if place.computed}

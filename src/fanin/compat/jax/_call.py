@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ... import _checks
+from ..._callers import warn
 from ..._dtypes import as_dtype
 from ..._errors import FaninTypeError, FaninValueError, shown
 from ._errors import ShapeError
@@ -73,6 +73,6 @@ def check_dtype(dtype: DType | None, wide: bool = False) -> np.dtype[Any]:
         return found
     narrow = np.dtype(_NARROW[found.name])
     if not any(dtype is asked for asked in (int, float, complex)):  # np.dtype(float) == float
-        warnings.warn(f"`dtype` {found.name} becomes {narrow.name}, as in JAX with 64-bit types off: ask for "
-                      f"{narrow.name}, or use fanin's own schemes", UserWarning, stacklevel=5)
+        warn(f"`dtype` {found.name} becomes {narrow.name}, as in JAX with 64-bit types off: ask for "
+             f"{narrow.name}, or use fanin's own schemes", UserWarning)
     return narrow

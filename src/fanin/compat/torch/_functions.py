@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
+from ..._callers import warn
 from . import _bounds
 from ._call import Whole, fill, fill_part, whole_of
 from ._call import system as _torch
@@ -207,7 +207,7 @@ def kaiming_normal_(tensor: T, a: float = 0, mode: str = "fan_in", nonlinearity:
 
 def _kaiming(name: str, tensor: T, a: float, mode: str, nonlinearity: str, generator: Generator, whole: Whole) -> T:
     if 0 in whole.shape:
-        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+        warn("Initializing zero-element tensors is a no-op", UserWarning)
         return tensor
     scheme = _torch.kaiming(name, whole, a, mode, nonlinearity)
     std = _bounds.kaiming_std(whole.shape, mode, calculate_gain(nonlinearity, a))

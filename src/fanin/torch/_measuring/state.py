@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..._callers import warn
 from ..._errors import FaninWarning, listed
 from ..._seeding import Stream
 from ...rules import Rules
@@ -62,8 +63,8 @@ def parameters_watched(module: nn.Module) -> Iterator[None]:
     yield
     written = [name for name, parameter, version in before if parameter._version != version]
     if written:
-        warnings.warn(f"the forward pass writes into parameters ({listed(written, 3)}), which are not as they were: "
-                      "measure a copy.deepcopy of the model", FaninWarning, stacklevel=4)
+        warn(f"the forward pass writes into parameters ({listed(written, 3)}), which are not as they were: "
+             "measure a copy.deepcopy of the model")
 
 
 @contextlib.contextmanager
