@@ -18,6 +18,7 @@ LEVELS = {
     "_version": 0,
     "_callers": 1,
     "_checks": 1,
+    "_graphs": 1,
     "_json": 1,
     "_namespace": 1,
     "_terminal": 1,

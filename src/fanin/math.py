@@ -23,6 +23,7 @@ from ._errors import FaninTypeError as _FaninTypeError
 from ._errors import a_type as _a_type
 from ._errors import shown as _shown
 from ._gains import as_gain as _as_gain
+from ._graphs import outside_graphs as _outside_graphs
 from ._kernels import device as _device
 from ._kernels import elementary as _elementary
 from ._kernels.device import compiled_as as _compiled_as
@@ -35,6 +36,7 @@ __dir__ = _listing(globals())
 _Number = _TypeVar("_Number", bound="float | _np.floating[_Any]")
 
 
+@_outside_graphs
 def _call(kernel: _Callable[..., _Any], *numbers: _Any) -> _Any:
     """A device function of numbers that it can take, which compiled code doesn't ask."""
     kinds = {type(number) for number in numbers} - {float}

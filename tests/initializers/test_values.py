@@ -393,6 +393,57 @@ def test_a_list_behind_a_property_is_refused():
     assert isinstance(error.value, FaninError)
 
 
+class Halving(Normal):
+    def __init__(self, std=0.02):
+        super().__init__(0.0, std / 2)
+
+
+class Looking(Draws):
+    def __init__(self, activation="relu"):
+        self.activation = {"relu": 2.0}[activation]
+
+
+@dataclass
+class Doubling(Draws):
+    values: tuple = (1.0, 2.0)
+
+    def __post_init__(self):
+        self.values = [2 * value for value in self.values]
+
+
+@pytest.mark.parametrize(("make", "message"), [
+    (Halving, r"Halving.__init__ must store `std` as it is given, .* \(it stored 0.01, and of that 0.005\): compute"),
+    (lambda: Halving(std=2.0), r"`std` .*1.0, and of that 0.5"),
+    (lambda: Halving(2.0), r"`std` .*1.0, and of that 0.5"),
+    (Doubling, r"`values` .*\(2.0, 4.0\), and of that \(4.0, 8.0\)"),
+    (Looking, r"Looking.__init__ must take what it stores, .* \(it stored `activation` 2.0, .*KeyError"),
+])
+def test_a_constructor_whose_copies_would_differ_is_refused(make, message):
+    """Copies, pickles and configs hold what is stored: a class that makes something else of that drew other weights."""
+    with pytest.raises(TypeError, match=message) as error:
+        make()
+    assert isinstance(error.value, FaninError) and "\n" not in str(error.value)
+
+
+def test_a_constructor_may_store_another_form():
+    """An int becomes a float, a list floats: what is made of that form is that form again."""
+    class Forming(Draws):
+        def __init__(self, gain=1, values=(1, 2), nothing=float("nan")):
+            self.gain, self.values, self.nothing = float(gain), [float(value) for value in values], -nothing
+
+    scheme = Forming(3)
+    assert (scheme.gain, scheme.values) == (3.0, (1.0, 2.0))
+    assert copy.copy(scheme) == scheme == scheme.replace() and scheme.replace(gain=4) != scheme
+
+
+@pytest.mark.parametrize("value", [np.timedelta64(3, "s"), [np.timedelta64(3, "s")]])
+def test_a_time_span_is_refused(value):
+    """numpy calls it an integer, which would lose its unit."""
+    with pytest.raises(TypeError, match=r"without a unit \(got .*timedelta64\(3,'s'\)\): give its number") as error:
+        Nested(pair=value)
+    assert isinstance(error.value, FaninError)
+
+
 def test_a_parameter_without_a_hash_is_named():
     """A value that nothing can compare is a one-line error when the scheme is compared."""
     class Unhashable:

@@ -244,6 +244,9 @@ def module(x):
     fanin.torch.init_module(network, "he_normal", seed=3)
     return x + network.weight
 
+def elementary(x):
+    return x + float(fanin.math.exp(1.5)) * float(fanin.math.fma(0.1, 10.0, -1.0))
+
 function = globals()[sys.argv[1]]
 compiled = torch.compile(function, backend="eager")
 for _ in range(2):
@@ -252,7 +255,8 @@ print("equal")
 """
 
 
-@pytest.mark.parametrize("function", ["into", "fresh", "replaced", "described", "words", "replayed", "module"])
+@pytest.mark.parametrize("function", ["into", "fresh", "replaced", "described", "words", "replayed", "module",
+                                      "elementary"])
 def test_the_first_draw_inside_a_compiled_function(function):
     """torch.compile leaves draws out of its graph: a process's first draw there, and the next, give the same bits."""
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", COMPILED, function], capture_output=True, text=True,

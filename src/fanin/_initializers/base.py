@@ -10,9 +10,9 @@ from .._checks import shape as check_shape
 from .._drawing import arrays as _arrays
 from .._drawing.compiling import compile_samplers
 from .._drawing.execute import materialize
-from .._drawing.graphs import outside_graphs
 from .._dtypes import as_dtype
 from .._errors import FaninTypeError, FaninValueError, listed, shown
+from .._graphs import outside_graphs
 from .._plans import indexing
 from .._plans.spec import TensorSpec
 from .._seeding import check_name, check_source, take_key

@@ -46,7 +46,10 @@ class SchemeType(abc.ABCMeta):
 
     def __call__(cls: type[T], *args: Any, **keywords: Any) -> T:  # type: ignore[misc]  # a metaclass's self
         scheme = super().__call__(*args, **keywords)  # type: ignore[misc]
+        changed = parameters.changed(scheme, args, keywords)
         scheme._close()
+        if changed:
+            _check_copy(scheme, changed)
         return scheme
 
     @property
@@ -175,7 +178,7 @@ class Scheme(metaclass=SchemeType):
         >>> Normal(std=0.02).replace(mean=1.0)
         Normal(mean=1.0, std=0.02)
         """
-        kept = {name: thaw(value) for name, value in parameters.values(self).items()}
+        kept = self._arguments()
         unknown = [name for name in changes if name not in kept]
         if unknown:
             raise FaninTypeError(f"`replace` takes parameters of {type(self).__name__}, which are "
@@ -183,6 +186,10 @@ class Scheme(metaclass=SchemeType):
         return type(self)(**(kept | changes))
 
     __replace__ = replace  # copy.replace
+
+    def _arguments(self) -> dict[str, Any]:
+        """What makes an equal scheme when the class is called with it."""
+        return {name: thaw(value) for name, value in parameters.values(self).items()}
 
     def _value(self) -> Hashable:
         if self._key is None:
@@ -203,8 +210,29 @@ class Scheme(metaclass=SchemeType):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The class by name and the parameters: survives a parameter added later, and holds no compiled function.
-        return rebuild, (type(self), {"version": codec.VERSION,
-                                      **{name: thaw(value) for name, value in parameters.values(self).items()}})
+        return rebuild, (type(self), {"version": codec.VERSION, **self._arguments()})
+
+
+def _check_copy(scheme: Scheme, changed: list[str]) -> None:
+    """See that a copy, which is made of what a scheme stores, stores under these names what the scheme does.
+
+    A constructor may store what it is given in another form (an int as a float), if it keeps that form.
+    """
+    cls = type(scheme)
+    stored = {name: parameters.value(scheme, name) for name in changed}
+    kept = ", ".join(f"`{name}` {shown(value)}" for name, value in stored.items())
+    try:
+        copy = type.__call__(cls, **scheme._arguments())
+        copy._close()
+    except Exception as error:  # of a user's constructor
+        raise FaninTypeError(f"{cls.__name__}.__init__ must take what it stores, for copies, pickles and configs hold "
+                             f"that (it stored {kept}, and says of it: {error!r})") from error
+    for name, value in stored.items():
+        again = parameters.value(copy, name)
+        if key(name, again) != key(name, value):
+            raise FaninTypeError(f"{cls.__name__}.__init__ must store `{name}` as it is given, for copies, pickles and "
+                                 f"configs hold what is stored (it stored {shown(value)}, and of that {shown(again)}): "
+                                 "compute what depends on it in `plan`")
 
 
 def rebuild(cls: type[Scheme], state: dict[str, Any]) -> Scheme:

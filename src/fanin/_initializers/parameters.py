@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._errors import FaninAttributeError, FaninTypeError
 from .kinds import Kind, kind_of
+from .values import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +85,17 @@ def value(scheme: Scheme, name: str) -> Any:
     except AttributeError as error:
         raise FaninAttributeError(f"{type(scheme).__name__}.__init__ must store each argument under its own name: "
                                   f"{error}") from None
+
+
+def changed(scheme: Scheme, args: tuple[Any, ...], keywords: dict[str, Any]) -> list[str]:
+    """The parameters that a constructor has stored in another form than it was given them, or than their default."""
+    known = signature(type(scheme))
+    given = {name: parameter.default for name, parameter in known.items()} | dict(zip(known, args)) | keywords
+    return [name for name in known if not _same(value(scheme, name), given[name])]
+
+
+def _same(stored: Any, given: Any) -> bool:
+    return stored is given or (type(stored) is type(given) and type(stored) in PLAIN and stored == given)
 
 
 def kind(cls: type[Any], name: str) -> Kind:

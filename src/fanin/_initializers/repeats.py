@@ -38,4 +38,4 @@ def watch_unnamed(scheme: Initializer, seed: int, plan: Plan) -> None:
 
 
 def _is_own_call() -> bool:
-    return module_of(caller("fanin._initializers", "fanin._drawing")).startswith("fanin.")
+    return module_of(caller("fanin._initializers", "fanin._graphs")).startswith("fanin.")

@@ -42,6 +42,8 @@ def freeze(value: Any) -> Any:
 
 def _plain(scalar: np.generic) -> Any:
     """A numpy scalar as Python's number or string."""
+    if isinstance(scalar, np.timedelta64):  # an integer to numpy, whose unit would be lost
+        raise FaninTypeError(f"a scheme's parameters must be numbers without a unit (got {scalar!r}): give its number")
     if isinstance(scalar, np.bool_):
         return bool(scalar)
     for kind, python in ((numbers.Integral, int), (numbers.Real, float), (numbers.Complex, complex), (np.str_, str)):

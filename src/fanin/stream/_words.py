@@ -10,8 +10,8 @@ from .._backends import check_device
 from .._checks import integer
 from .._drawing import arrays
 from .._drawing.execute import materialize_range
-from .._drawing.graphs import outside_graphs
 from .._errors import FaninMemoryError, FaninValueError, shown
+from .._graphs import outside_graphs
 from .._kernels.samplers import word
 from .._plans.plan import SamplerPlan
 from .._seeding import check_name, check_source, take_key

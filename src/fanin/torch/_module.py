@@ -13,8 +13,8 @@ from .._backends import check_device
 from .._checks import flag
 from .._drawing import arrays
 from .._drawing.execute import materialize
-from .._drawing.graphs import outside_graphs
 from .._errors import FaninError, FaninValueError, listed, shown
+from .._graphs import outside_graphs
 from .._plans import indexing
 from .._plans.plan import is_random
 from .._seeding import Key, check_source, take_key

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from ..._checks import shape as check_shape
-from ..._drawing.graphs import outside_graphs
 from ..._dtypes import as_dtype, is_complex
 from ..._errors import FaninTypeError, FaninValueError
+from ..._graphs import outside_graphs
 from ..._plans import indexing
 from .._shared.errors import TorchTypeError, TorchValueError
 from .._shared.system import System

@@ -1,4 +1,4 @@
-"""Draws stay out of the graphs of `torch.compile`: what is drawn there runs as it does anywhere else."""
+"""What fanin computes stays out of the graphs of `torch.compile`, and runs there as it does anywhere else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-DYNAMO = "torch._dynamo"  # what traces: a draw can only be in its hands if it is loaded
+DYNAMO = "torch._dynamo"  # what traces: nothing can be in its hands unless it is loaded
 _untraced: dict[Callable[..., Any], Callable[..., Any]] = {}  # of functools.cache Dynamo warns that it can't follow it
 
 
