@@ -289,8 +289,11 @@ def test_where_the_high_word_of_block_numbers_changes(scheme, dtype, index):
 
 @of([(Normal(), "float32"), (Normal(), "complex64"), (Uniform(), "float64"), (TruncatedNormal(), "bfloat16"),
      (Sparse(0.5, axis=1), "float32")])
-def test_far_shards_on_the_oracle(scheme, dtype):
-    """Blocks beyond 2**32, with steps, in a tensor of 2**60 elements: compiled equals Python."""
-    shape, index = (2**30, 5, 2**28 - 3), (slice(2**29 + 1, None, -(2**28)), 3, slice(2**27, 2**27 + 9, 2))
+@pytest.mark.parametrize(("shape", "index"), [
+    ((2**30, 5, 2**28 - 3), (slice(2**29 + 1, None, -(2**28)), 3, slice(2**27, 2**27 + 9, 2))),
+    ((2**53, 4, 4, 8), (slice(-2, None), slice(None), slice(2), slice(5))),
+], ids=["steps", "many axes"])
+def test_far_shards_on_the_oracle(scheme, dtype, shape, index):
+    """Blocks beyond 2**32, and beyond a float64's 53 bits, in tensors of 2**60 elements: compiled equals Python."""
     assert_same_bits(scheme.shard(shape, index, dtype, **KEY),
                      scheme.shard(shape, index, dtype, "reference", **KEY))

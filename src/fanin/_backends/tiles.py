@@ -95,8 +95,8 @@ def list_blocks(blocks: Places, sources: Places, places: Places, n: int, at: int
         for row in range(rows):
             places[strip * rows + row] = at + row * out_steps[last - 1]
         listed += made
-        latest = blocks[listed - 1]
-        for d in range(last - 2, -1, -1):  # to the next strip, as an odometer listeds
+        latest = np.int64(blocks[listed - 1])  # signed as `block` is: numba compares mixed types as float64
+        for d in range(last - 2, -1, -1):  # to the next strip, as an odometer counts
             n, at, index[d] = n + number_steps[d], at + out_steps[d], index[d] + 1
             if index[d] < box[d]:
                 break
