@@ -74,7 +74,7 @@ def list_blocks(blocks: Places, sources: Places, places: Places, n: int, at: int
     last = len(box) - 1
     length, rows, step = box[last], box[last - 1], number_steps[last - 1]
     index = np.zeros(last, np.int64)
-    listed, latest = 0, -1
+    listed, latest = 0, np.int64(-1)
     for strip in range(count(box, last - 1)):  # a strip: the rows along one axis
         block, lane = n // NUMBERS, n % NUMBERS
         listed -= block == latest  # the strip before has put it there
