@@ -87,11 +87,12 @@ def _run(args: argparse.Namespace) -> None:
         return
     print_notes(spec.notes)
     lines = []
+    terminal = sys.stderr.isatty()  # asked before there is a bar: old versions of rich answer for it
 
     def report(file: Written) -> None:
         there = ", already there (bytes not compared: fanin verify does)" if file.there else ""
         lines.append(f"{os.path.relpath(file.path)}: {_totals(file.tensors, file.elements, file.nbytes)}{there}")
-        if not sys.stderr.isatty():  # else when the bar is gone
+        if not terminal:  # else when the bar is gone
             print(lines.pop(), flush=True)
 
     try:
