@@ -60,7 +60,7 @@ MAX_LINES = 400
 SCALAR = {"__future__", "collections", "numpy", "typing"}
 HOST_SIDE = {
     "device.py": {"ctypes", "functools", "llvmlite", "math", "numba", "struct", "threading"},
-    "fingerprint.py": {"builtins", "dis", "hashlib", "sys", "types"},
+    "fingerprint.py": {"builtins", "dis", "functools", "hashlib", "itertools", "sys", "types"},
     "literals.py": {"builtins", "dis", "functools", "types"},
     "compiled_types.py": {"functools", "types"},
     "samplers.py": {"types"},

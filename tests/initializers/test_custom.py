@@ -138,6 +138,7 @@ def test_a_real_sampler_refuses_other_dtypes(dtype):
 HALF = 0.5
 PAIR = (0.25, 0.75)
 CONSTANTS = np.float64(0.125)
+HUGE = np.array([1.0, 1e300])
 
 
 def scaled(u, by=0.3):
@@ -271,6 +272,27 @@ def test_a_sampler_that_leaves_us_type_is_refused(function, device):
 
     assert isinstance(error.value, FaninError) and function.__name__ in str(error.value)
     assert "\n" not in str(error.value) and stream.position == 0 and (out == 7).all()
+
+
+@pytest.mark.parametrize(("function", "message"), [
+    (lambda u: u * 1e-50 * 1e50, r"numbers that float32 holds \(got 1e\+50\)"),
+    (lambda u: u * HUGE[1], r"numbers that float32 holds \(got 1e\+300\)"),
+    (lambda u: (u - 0.5)**0.5, r"make a finite number of each u .*got nan at"),
+    (lambda u: 1.0 / (u - u), r"make a finite number of each u .*got inf at"),
+])
+def test_a_sampler_that_makes_no_finite_numbers_is_refused(function, message):
+    """Weights that are NaN or infinite are never drawn, also where only float32 is too narrow for a constant."""
+    out = np.full(4, 7, np.float32)
+
+    with pytest.raises(ValueError, match=f"`sampler`.*{message}") as error:
+        sampled(function)(4, seed=0, out=out)
+    assert isinstance(error.value, FaninError) and "\n" not in str(error.value) and (out == 7).all()
+
+
+def test_constants_may_be_as_large_as_the_computing_type_holds():
+    """In float64 a large constant is a number as any other, and an infinity is one to compare with in both."""
+    agree(sampled(lambda u: u * 1e-50 * 1e50), "float64")
+    agree(sampled(lambda u: u if u < math.inf else 0.0))
 
 
 def test_what_numba_cannot_compile_is_one_line():

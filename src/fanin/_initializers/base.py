@@ -16,7 +16,8 @@ from .._graphs import outside_graphs
 from .._plans import indexing
 from .._plans.spec import TensorSpec
 from .._seeding import check_name, check_source, take_key
-from .data import Scheme
+from . import parameters
+from .data import FINAL, Scheme, is_own
 from .parameters import TAKEN
 from .repeats import watch_unnamed
 
@@ -182,15 +183,27 @@ class Initializer(Scheme):
             plans = vars(self)["_plans"] = {}
         plan = plans.get((shape, dtype))
         if plan is None:
-            plan = self.plan(TensorSpec(shape, dtype))
-            if not hasattr(plan, "fan_in"):
-                raise FaninTypeError(f"`plan` of {type(self).__name__} must return spec.draw(...) or another scheme's "
-                                     f"plan(spec) (got {plan!r})")
-            if (plan.shape, plan.dtype) != (shape, dtype):
-                raise FaninValueError(f"`plan` of {type(self).__name__} must be for the spec that it was given, "
-                                      f"{shape} {dtype.name} (got {plan!r})")
-            plans[shape, dtype] = plan
+            plan = self._new_plan(shape, dtype)
+            if _plans_alike(self):
+                plans[shape, dtype] = plan
         return plan
+
+    def _new_plan(self, shape: Dims, dtype: np.dtype[Any]) -> Plan:
+        plan = self.plan(TensorSpec(shape, dtype))
+        if not hasattr(plan, "fan_in"):
+            raise FaninTypeError(f"`plan` of {type(self).__name__} must return spec.draw(...) or another scheme's "
+                                 f"plan(spec) (got {plan!r})")
+        if (plan.shape, plan.dtype) != (shape, dtype):
+            raise FaninValueError(f"`plan` of {type(self).__name__} must be for the spec that it was given, "
+                                  f"{shape} {dtype.name} (got {plan!r})")
+        return plan
+
+
+def _plans_alike(value: Any) -> bool:
+    """Whether a scheme's plans are the same at any time. A user's may change, with a constant that a cell sets anew."""
+    if isinstance(value, Scheme):
+        return is_own(type(value)) and all(map(_plans_alike, parameters.values(value).values()))
+    return not isinstance(value, tuple) or all(map(_plans_alike, value))
 
 
 def _refuse(positional: str, excess: tuple[object, ...]) -> NoReturn:
@@ -199,3 +212,5 @@ def _refuse(positional: str, excess: tuple[object, ...]) -> NoReturn:
 
 
 TAKEN.update(dir(Initializer))
+FINAL.update({name: value for base in (Scheme, Initializer) for name, value in vars(base).items()
+              if name == "__call__" or name not in ("plan", "_abc_impl") and not name.startswith("__")})

@@ -18,12 +18,14 @@ from .._errors import (
     with_article,
 )
 from . import codec, parameters, schemes
-from .values import PLAIN, freeze, key, thaw
+from .values import PLAIN, as_python, freeze, is_data, key, thaw
 
 if TYPE_CHECKING:
     from typing import Self
 
 T = TypeVar("T", bound="Scheme")
+
+FINAL: dict[str, Any] = {}  # what fanin calls of every scheme, which a class can't have otherwise: base.py fills it
 
 
 class SchemeType(abc.ABCMeta):
@@ -31,6 +33,10 @@ class SchemeType(abc.ABCMeta):
 
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **keywords: Any) -> None:
         super().__init__(name, bases, namespace, **keywords)
+        for method, final in FINAL.items():
+            if inspect.getattr_static(cls, method) is not final:
+                raise FaninTypeError(f"{name} must not define {method!r}, which every scheme has already, and has "
+                                     "alike: say in `plan` what to draw, or choose another name")
         if not inspect.isabstract(cls):
             parameters.signature(cls)
         for method in ("__eq__", "__hash__", "__repr__"):
@@ -45,17 +51,24 @@ class SchemeType(abc.ABCMeta):
             parameters.signature(cls)
 
     def __call__(cls: type[T], *args: Any, **keywords: Any) -> T:  # type: ignore[misc]  # a metaclass's self
+        args = tuple(map(as_python, args))  # what copies are given, which numpy would compute with otherwise
+        keywords = {name: as_python(value) for name, value in keywords.items()}
         scheme = super().__call__(*args, **keywords)  # type: ignore[misc]
         changed = parameters.changed(scheme, args, keywords)
         scheme._close()
-        if changed:
-            _check_copy(scheme, changed)
+        if not is_own(cls) and (changed or scheme._derived()):
+            _check_copy(scheme)
         return scheme
 
     @property
     def __signature__(cls) -> inspect.Signature:
         """The constructor's, where `inspect` would take that of `__call__`."""
         return inspect.Signature(list(parameters.signature(cls).values()))
+
+
+def is_own(cls: type[Any]) -> bool:
+    """Whether a class is fanin's: all that it makes and plans depends on its parameters alone."""
+    return cls.__module__.partition(".")[0] == "fanin"
 
 
 class Scheme(metaclass=SchemeType):
@@ -83,6 +96,9 @@ class Scheme(metaclass=SchemeType):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not self._closed:
+            if name in FINAL or name == "plan":
+                raise FaninAttributeError(f"`{name}` must not be set by {type(self).__name__}.__init__, since every "
+                                          "scheme has it already: choose another name")
             object.__setattr__(self, name, value)
             return
         known = parameters.signature(type(self))
@@ -187,6 +203,11 @@ class Scheme(metaclass=SchemeType):
 
     __replace__ = replace  # copy.replace
 
+    def _derived(self) -> dict[str, Any]:
+        """What a constructor has stored besides the parameters."""
+        known = parameters.signature(type(self))
+        return {name: value for name, value in vars(self).items() if name not in known and name not in FINAL}
+
     def _arguments(self) -> dict[str, Any]:
         """What makes an equal scheme when the class is called with it."""
         return {name: thaw(value) for name, value in parameters.values(self).items()}
@@ -213,26 +234,37 @@ class Scheme(metaclass=SchemeType):
         return rebuild, (type(self), {"version": codec.VERSION, **self._arguments()})
 
 
-def _check_copy(scheme: Scheme, changed: list[str]) -> None:
-    """See that a copy, which is made of what a scheme stores, stores under these names what the scheme does.
+def _check_copy(scheme: Scheme) -> None:
+    """See that a copy, which is made of the parameters that a scheme stores, has all that the scheme has.
 
     A constructor may store what it is given in another form (an int as a float), if it keeps that form.
     """
-    cls = type(scheme)
-    stored = {name: parameters.value(scheme, name) for name in changed}
-    kept = ", ".join(f"`{name}` {shown(value)}" for name, value in stored.items())
+    cls, stored = type(scheme), parameters.values(scheme)
     try:
         copy = type.__call__(cls, **scheme._arguments())
         copy._close()
     except Exception as error:  # of a user's constructor
+        kept = ", ".join(f"`{name}` {shown(value)}" for name, value in stored.items())
         raise FaninTypeError(f"{cls.__name__}.__init__ must take what it stores, for copies, pickles and configs hold "
                              f"that (it stored {kept}, and says of it: {error!r})") from error
     for name, value in stored.items():
         again = parameters.value(copy, name)
-        if key(name, again) != key(name, value):
+        if _differ(name, value, again):
             raise FaninTypeError(f"{cls.__name__}.__init__ must store `{name}` as it is given, for copies, pickles and "
                                  f"configs hold what is stored (it stored {shown(value)}, and of that {shown(again)}): "
                                  "compute what depends on it in `plan`")
+    again_derived = copy._derived()
+    for name, value in scheme._derived().items():
+        again = again_derived.get(name)
+        if _differ(name, value, again):
+            raise FaninTypeError(f"{cls.__name__}.__init__ must make `{name}` of the parameters that it stores, for "
+                                 f"copies, pickles and configs hold these alone (it made {shown(value)}, and for a "
+                                 f"copy {shown(again)}): compute it in `plan`, or store what it depends on")
+
+
+def _differ(name: str, one: Any, other: Any) -> bool:
+    """Whether two values are data that differs; of other objects nothing is known."""
+    return is_data(one) and is_data(other) and key(name, one) != key(name, other)
 
 
 def rebuild(cls: type[Scheme], state: dict[str, Any]) -> Scheme:

@@ -87,11 +87,11 @@ def value(scheme: Scheme, name: str) -> Any:
                                   f"{error}") from None
 
 
-def changed(scheme: Scheme, args: tuple[Any, ...], keywords: dict[str, Any]) -> list[str]:
-    """The parameters that a constructor has stored in another form than it was given them, or than their default."""
+def changed(scheme: Scheme, args: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
+    """Whether a constructor has stored a parameter in another form than it was given it, or than its default."""
     known = signature(type(scheme))
     given = {name: parameter.default for name, parameter in known.items()} | dict(zip(known, args)) | keywords
-    return [name for name in known if not _same(value(scheme, name), given[name])]
+    return not all(_same(value(scheme, name), given[name]) for name in known)
 
 
 def _same(stored: Any, given: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .._dtypes import is_known
 from .._errors import FaninTypeError, a_type
 
 # Of these types exactly, a value never changes.
@@ -37,7 +38,26 @@ def freeze(value: Any) -> Any:
         if isinstance(value, tuple) and all(item is before for item, before in zip(items, value)):
             return value
         return getattr(type(value), "_make", tuple)(items)  # a named tuple stays one
-    return frozenset(value) if isinstance(value, set) else value
+    if isinstance(value, set):
+        return frozenset(value)
+    if hasattr(type(value), "__array__") or hasattr(type(value), "__dlpack__"):
+        raise FaninTypeError(f"a scheme's parameters must be numpy's arrays, which can be kept from changing (got "
+                             f"{a_type(value)}): store np.asarray(...) of it, or its item() if it is a number")
+    return value
+
+
+def as_python(value: Any) -> Any:
+    """numpy's scalar as Python's number; anything else as it is."""
+    return _plain(value) if isinstance(value, np.generic) else value
+
+
+def is_data(value: Any) -> bool:
+    """Whether a value is made of numbers, text, arrays, lists and dicts alone, which its key tells from any other."""
+    if isinstance(value, Mapping):
+        return all(map(is_data, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(is_data, value))
+    return type(value) in PLAIN or isinstance(value, (enum.Enum, np.generic, np.ndarray))
 
 
 def _plain(scalar: np.generic) -> Any:
@@ -49,7 +69,7 @@ def _plain(scalar: np.generic) -> Any:
     for kind, python in ((numbers.Integral, int), (numbers.Real, float), (numbers.Complex, complex), (np.str_, str)):
         if isinstance(scalar, kind):
             return python(scalar)
-    return float(scalar) if scalar.dtype.name == "bfloat16" else scalar  # which is no numbers.Real
+    return float(scalar) if is_known(scalar.dtype) else scalar  # bfloat16 and float8 are no numbers.Real
 
 
 def thaw(value: Any) -> Any:

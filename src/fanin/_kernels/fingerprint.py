@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import dis
+import functools
+import itertools
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -48,15 +50,13 @@ def outer_names(function: types.FunctionType) -> dict[tuple[str, ...], Any]:
                zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)}
     found = {}
     for code in codes(function.__code__):
-        instructions = list(dis.get_instructions(code))
-        for at, instruction in enumerate(instructions):
-            name, value = instruction.argval, MISSING
-            if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+        for is_global, name, attributes in _reads(code):
+            if is_global:
                 value = function.__globals__.get(name, getattr(builtins, name, MISSING))
-            elif instruction.opname in ("LOAD_DEREF", "LOAD_CLASSDEREF"):
+            else:
                 value = closure.get(name, MISSING)
             if value is not MISSING:
-                path, value = _follow((name,), value, instructions[at + 1:])
+                path, value = _follow((name,), value, attributes)
                 found[path] = value
     for name, value in closure.items():  # read by name alone where only an inner function does
         if not isinstance(value, types.ModuleType):
@@ -72,12 +72,26 @@ def _content(function: types.FunctionType, name: str, cell: types.CellType) -> A
                              "set") from None
 
 
-def _follow(path: tuple[str, ...], value: Any, instructions: list[dis.Instruction]) -> tuple[tuple[str, ...], Any]:
+@functools.lru_cache(maxsize=1024)
+def _reads(code: types.CodeType) -> tuple[tuple[bool, str, tuple[str, ...]], ...]:
+    """The names that a code reads from outside: whether globals, the name, and the attributes read of it in turn."""
+    instructions = list(dis.get_instructions(code))
+    found = []
+    for at, instruction in enumerate(instructions):
+        is_global = instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+        if is_global or instruction.opname in ("LOAD_DEREF", "LOAD_CLASSDEREF"):
+            attributes = itertools.takewhile(lambda each: each.opname in ("LOAD_ATTR", "LOAD_METHOD"),
+                                             instructions[at + 1:])
+            found.append((is_global, instruction.argval, tuple(each.argval for each in attributes)))
+    return tuple(found)
+
+
+def _follow(path: tuple[str, ...], value: Any, attributes: tuple[str, ...]) -> tuple[tuple[str, ...], Any]:
     """`math` and the attributes read from it, down to what is no module: (("math", "pi"), 3.14…)."""
-    for instruction in instructions:
-        if not isinstance(value, types.ModuleType) or instruction.opname not in ("LOAD_ATTR", "LOAD_METHOD"):
+    for attribute in attributes:
+        if not isinstance(value, types.ModuleType):
             break
-        value, path = getattr(value, instruction.argval, MISSING), (*path, instruction.argval)
+        value, path = getattr(value, attribute, MISSING), (*path, attribute)
     return path, value
 
 
@@ -100,11 +114,12 @@ def fingerprint(function: Callable[..., Any], seen: dict[Any, int] | None = None
     def text(name: str, value: Any) -> Any:
         return _text(f"{name} of {function.__name__}", value, seen)
 
-    for path, value in outer_names(function).items():
+    names = outer_names(function)
+    for path, value in names.items():
         if len(path) > 1 and type(value) is types.FunctionType and not is_ours(value) and not _lasts(value):
             raise FaninTypeError(f"`sampler` must call functions by names of its own module ({'.'.join(path)} is read "
                                  f"by {function.__name__}): from {'.'.join(path[:-1])} import {path[-1]}")
-    reads = [(path, text(".".join(path), value)) for path, value in sorted(outer_names(function).items())]
+    reads = [(path, text(".".join(path), value)) for path, value in sorted(names.items())]
     defaults = (function.__defaults__, function.__kwdefaults__)
     return repr((function.__module__, function.__qualname__, text("a constant", function.__code__), reads,
                  text("a default", defaults)))

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from .._errors import FaninValueError
 from .device import device_function, returning
 from .fingerprint import fingerprint, is_named_tuple, is_ours, outer_names, plain
 
@@ -45,12 +46,20 @@ def with_literals(function: types.FunctionType, number: Number) -> types.Functio
 
 
 def as_number(value: Any, number: Number) -> Any:
-    """A float, or an array of float64, as float32 or float64; anything else as it is."""
-    if isinstance(value, float):
-        return number(value)
-    if type(value) is np.ndarray and value.dtype == np.float64:
-        return value.astype(number)
-    return value
+    """A float, or an array of float64, as float32 or float64; anything else as it is.
+
+    Raises:
+        FaninValueError: a number that would be infinite.
+    """
+    if not isinstance(value, float) and not (type(value) is np.ndarray and value.dtype == np.float64):
+        return value
+    with np.errstate(over="ignore"):
+        rounded = number(value) if isinstance(value, float) else value.astype(number)
+    overflows = np.isinf(rounded) & np.isfinite(value)
+    if overflows.any():
+        raise FaninValueError(f"`sampler` must read numbers that {np.dtype(number).name} holds (got "
+                              f"{float(np.extract(overflows, value)[0])})")
+    return rounded
 
 
 def rewrite(function: types.FunctionType, change: Change, finish: Change = lambda copy: copy) -> types.FunctionType:

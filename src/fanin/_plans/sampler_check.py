@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import FaninError, FaninTypeError, a_type, shown
+from .._errors import FaninError, FaninTypeError, FaninValueError, a_type, shown
 from .._kernels.compiled_types import with_compiled_types
 from .._kernels.literals import Number, freeze
 
@@ -23,6 +23,7 @@ def check_sampler(sampler: Callable[..., Any], number: Number, params: tuple[Any
     Raises:
         FaninTypeError: it doesn't take `params`; it leaves u's type, and so would differ between backends; or it reads
             what can't be compared by value.
+        FaninValueError: it makes infinities or NaN, or reads a number that its type doesn't hold.
     """
     if type(sampler) is not types.FunctionType:
         raise FaninTypeError(f"`sampler` must be a plain Python function (got {shown(sampler)}): fanin compiles it "
@@ -55,3 +56,6 @@ def _try(sampler: types.FunctionType, dtype: np.dtype[Any], params: tuple[Any, .
             raise FaninTypeError(f"`sampler` must return u's type, {dtype.name} (got "
                                  f"{a_type(value)} from {sampler.__name__}): write constants as floats, 2.0 "
                                  "not 2 and PI = math.pi in the module, and use fanin.math")
+        if not np.isfinite(value):
+            raise FaninValueError(f"`sampler` {sampler.__name__} must make a finite number of each u in (0, 1) (got "
+                                  f"{value} at {u:.6g})")
