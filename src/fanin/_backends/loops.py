@@ -172,8 +172,7 @@ def fill_strided(out: Any, origin: int, first: int, dims: Any, number_steps: Any
         together = listed if same_high else 1
         for b in range(0, listed, together):
             fill_listed(numbers[b * NUMBERS:], blocks[b:], together, key, params, mask_params)
-        scatter(out, places, out_steps[rank - 1], numbers, sources, count(box, rank - 1), box[rank - 1],
-                nearest[0] == rank - 1)
+        scatter(out, places, numbers, sources, box, out_steps, nearest[0] == rank - 1)
 
 
 def specialize(block: Callable[..., Any], number_of: Callable[..., Any] | None, wide: bool,

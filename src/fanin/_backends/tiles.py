@@ -106,22 +106,29 @@ def list_blocks(blocks: Places, sources: Places, places: Places, n: int, at: int
     return listed + -listed % LANES
 
 
-def scatter(out: NDArray[Any], places: Places, out_step: int, numbers: NDArray[Any], sources: Places, rows: int,
-            length: int, by_rows: bool) -> None:
+def scatter(out: NDArray[Any], places: Places, numbers: NDArray[Any], sources: Places, box: Integers,
+            out_steps: Integers, by_rows: bool) -> None:
     """Put the numbers of a tile in their positions, row after row or column after column: as they lie in memory."""
+    last = len(box) - 1
+    rows, length, step = count(box, last), box[last], out_steps[last]
     if by_rows:
-        for row in range(rows):
-            at, source = places[row], sources[row]
-            if out_step == 1:  # vectors can be stored
-                for j in range(length):
-                    out[at + np.uint64(j)] = numbers[source + np.uint64(j)]
-            else:
-                for j in range(length):
-                    out[at + np.uint64(j * out_step)] = numbers[source + np.uint64(j)]
+        across_strips = last > 1 and abs(out_steps[last - 2]) < abs(out_steps[last - 1])
+        apart = box[last - 1] if across_strips else 1  # in the list, of rows that are neighbours in memory
+        for first in range(apart):
+            for row in range(first, rows, apart):
+                at, source = places[np.uint64(row)], sources[np.uint64(row)]
+                if step != 1:
+                    for j in range(length):
+                        out[at + np.uint64(j * step)] = numbers[source + np.uint64(j)]
+                elif length == 2:  # a complex element, above all: a loop would take longer
+                    out[at], out[at + np.uint64(1)] = numbers[source], numbers[source + np.uint64(1)]
+                else:  # vectors can be stored
+                    for j in range(length):
+                        out[at + np.uint64(j)] = numbers[source + np.uint64(j)]
     else:
         for j in range(length):
             for row in range(rows):
-                out[places[row] + np.uint64(j * out_step)] = numbers[sources[row] + np.uint64(j)]
+                out[places[row] + np.uint64(j * step)] = numbers[sources[row] + np.uint64(j)]
 
 
 FUNCTIONS = (row_blocks, count, grow, choose_tile, list_blocks, scatter)  # each before those that call it
