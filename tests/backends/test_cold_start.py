@@ -61,8 +61,8 @@ def test_a_loop_for_each_sampler_and_storage_type_and_none_for_a_preset(tmp_path
 
     found = loops_on_disk(tmp_path)
     assert found.pop("cpu._pieces_of_run", 3) == 3
-    assert found == {f"loops.fill_run-{sampler}-float32x1": 1
-                     for sampler in ("normal", "truncated_centre", "uniform_clamped", "uniform_inside")}
+    assert found == {f"loops.{loop}-float32x1": 1 for loop in (
+        "run-normal", "run_words-truncated_centre", "run_words-uniform_clamped", "run_words-uniform_inside")}
 
 
 def test_a_second_process_compiles_nothing(tmp_path, expected):

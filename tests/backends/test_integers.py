@@ -23,7 +23,7 @@ for function in gc.get_objects():
             lines = function.inspect_llvm(types).splitlines()
             found |= {(function.py_func.__name__, line.strip()) for line in lines
                       if re.search(r"[us]itofp .* to double|fcmp .* double", line)}
-print(sorted(found), {"fill_run", "fill_strided", "list_blocks", "scatter", "clear_columns"} - looked_at)
+print(sorted(found), {"run", "run_words", "fill_strided", "list_blocks", "scatter", "clear_columns"} - looked_at)
 """
 
 

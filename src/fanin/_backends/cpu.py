@@ -204,7 +204,7 @@ class _Kernels:
         def compiled(function: Callable[..., Any]) -> Any:
             return compile_loop(loops.loop(function, scope, label))
 
-        self.run = functools.cache(functools.partial(compiled, loops.fill_run))
+        self.run = functools.cache(functools.partial(compiled, loops.run if number is None else loops.run_words))
         self.strided = functools.cache(functools.partial(compiled, loops.fill_strided))
 
 
