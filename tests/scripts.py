@@ -49,7 +49,12 @@ def source(*codes):
 
 def run(*codes, site=None, python=(), **variables):
     """The standard output of a script; the test fails if it crashes, and if it hangs."""
-    done = subprocess.run([sys.executable, *python, "-c", source(*codes)], capture_output=True, text=True,
+    return run_text(source(*codes), site=site, python=python, **variables)
+
+
+def run_text(text, site=None, python=(), **variables):
+    """`run` without the preamble, which imports fanin."""
+    done = subprocess.run([sys.executable, *python, "-c", text], capture_output=True, text=True,
                           env=environment(site, **variables), timeout=TIMEOUT)
     assert done.returncode == 0, f"exit status {done.returncode}\n{done.stderr}"
     return done.stdout

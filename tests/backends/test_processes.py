@@ -5,7 +5,18 @@ import multiprocessing
 
 import pytest
 
-from scripts import NEEDS_FORK, OF_LAYERS, USERS_KERNEL, digests_of_draws, run, run_with_layer, source, threading_layers
+from scripts import (
+    NEEDS_FORK,
+    NEEDS_PROC,
+    OF_LAYERS,
+    USERS_KERNEL,
+    digests_of_draws,
+    run,
+    run_text,
+    run_with_layer,
+    source,
+    threading_layers,
+)
 
 TWO = {"NUMBA_NUM_THREADS": "2"}
 
@@ -97,6 +108,46 @@ def test_a_child_forked_while_threads_draw(layer, expected):
         answer(codes)
     """.replace("EXPECTED", repr(expected)), layer=layer)
     assert found == [0] * 8
+
+
+@NEEDS_FORK
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_child_forked_during_the_first_draw(cached, expected, tmp_path):
+    """While another thread imports numba, compiles and starts the layer: the child finds nothing half done."""
+    found = answer("""
+        thread = threading.Thread(target=draw, args=(0,))
+        sys.addaudithook(lambda event, arguments: event == "import" and begun.set())
+        begun = threading.Event()
+        thread.start()
+        begun.wait()
+        codes = []
+        while thread.is_alive() or not codes:
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(60)
+                os._exit(0 if draw(1) == EXPECTED else 9)
+            codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        answer(sorted(set(codes)))
+    """.replace("EXPECTED", repr(expected[1])), **{} if cached else {"NUMBA_CACHE_DIR": str(tmp_path)})
+    assert found == [0]
+
+
+@NEEDS_PROC
+@NEEDS_FORK
+@pytest.mark.parametrize("layer", threading_layers())
+def test_a_forked_child_imports_fanin(layer, expected):
+    """Its parent used numba's layer and not fanin: the child, the first to import it, draws the same bits."""
+    child = source(f"os._exit(0 if draw(1) == {expected[1]!r} else 9)")
+    found = run_text(f"""{USERS_KERNEL}
+import os, sys
+users_own()
+assert "fanin" not in sys.modules
+pid = os.fork()
+if pid == 0:
+    exec({child!r})
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+""", NUMBA_THREADING_LAYER=layer)
+    assert found == "0\n"
 
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())

@@ -209,6 +209,15 @@ def test_the_quota_of_version_1(tmp_path, cgroup, inside):
         assert cores._quota(root) == (3 if expected else None)
 
 
+@pytest.mark.parametrize("other", [b"9 1 0:9 / /caf\xe9 rw - vfat /dev/sda rw\n", b"9 1 0:9 / /run rw - tmpfs  rw\n"])
+def test_mounts_of_any_name_and_source(tmp_path, other):
+    """What else is mounted, under whatever name, doesn't hide the quota."""
+    root = machine(tmp_path, "0::/\n", NEW.format(root="/"), **{"cpu.max": "100000 100000\n"})
+    mounts = root / "proc/self/mountinfo"
+    mounts.write_bytes(other + mounts.read_bytes())
+    assert cores._quota(root) == 1
+
+
 def test_no_control_groups(tmp_path):
     """Elsewhere than on Linux nothing is limited by them."""
     assert cores._quota(tmp_path) is None
@@ -248,6 +257,18 @@ def test_the_layer_is_the_users_choice(name, expected):
     """A large draw starts OpenMP where numba is told to use it, and never a layer that it could not use itself."""
     found = answer("answer([draw(0), layer()])", NUMBA_THREADING_LAYER=name)
     assert found == [expected[0], name if name != "workqueue" else None]
+
+
+@NEEDS_OPENMP
+@NEEDS_TWO
+def test_the_order_of_layers_is_the_users_choice(expected):
+    """No layer is started while numba would start one that is of no use to a draw; later choices count."""
+    assert answer("""
+        import numba
+        found = [draw(0), layer()]
+        numba.config.THREADING_LAYER = "omp"
+        answer([*found, draw(0), layer()])
+    """, NUMBA_THREADING_LAYER_PRIORITY="workqueue omp tbb") == [expected[0], None, expected[0], "omp"]
 
 
 @NEEDS_TWO

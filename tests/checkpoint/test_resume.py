@@ -378,9 +378,16 @@ def test_killed_runs_go_on_where_they_stopped(model, out):
 def test_a_stopped_run_and_a_second_one_do_each_other_no_harm(model, tmp_path):
     """The second finds the first's temporary file locked, leaves it, and finishes; the first then finishes too."""
     out = tmp_path / "model.safetensors"
-    first = start(model, out)
-    wait_for(lambda: names_in(tmp_path), first)
-    first.send_signal(signal.SIGSTOP)
+    # it stops itself, at its first progress: another process might be too early to stop it, or too late
+    code = f"""
+import itertools, os, signal
+from fanin.checkpoint import init
+calls = itertools.count()
+init({str(model / "model.json")!r}, {str(out)!r}, {str(model / "rules.json")!r},
+     progress=lambda done, total: next(calls) or os.kill(os.getpid(), signal.SIGSTOP))
+"""
+    first = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert os.WIFSTOPPED(os.waitpid(first.pid, os.WUNTRACED)[1])
     (temporary,) = names_in(tmp_path)
 
     finish(start(model, out))

@@ -8,6 +8,7 @@ from typing import Any
 from .._errors import FaninRuntimeError, FaninTypeError, FaninValueError, shown
 from .choice import chosen
 from .choice import set_threading as set_threading
+from .interrupts import uninterrupted
 from .requirements import missing_driver, missing_packages
 
 _MODULES = {"cpu": ".cpu", "reference": ".reference", "cuda": ".cuda"}
@@ -55,8 +56,6 @@ def get_backend(device: str) -> Any:
     """The backend module for a name that `check_device` returned, imported at its first use (numba is slow to)."""
     if device not in _loaded:
         chosen()  # a wrong FANIN_THREADS is an error of the first draw, not of the first large one
-        from .interrupts import uninterrupted
-
         with uninterrupted():
             _loaded[device] = importlib.import_module(_MODULES[device.partition(":")[0]], __name__)
     return _loaded[device]

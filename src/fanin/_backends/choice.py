@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from .. import _checks
@@ -12,7 +13,6 @@ Threads: TypeAlias = Literal["numba", "own", "none"]
 CHOICES = ("numba", "own", "none")
 
 _chosen: str | None = None  # by set_threading
-_forked = False
 
 
 def set_threading(threads: Threads) -> None:
@@ -59,10 +59,20 @@ def _from_environment() -> str:
     return value or "numba"
 
 
+def _runs_on_after_a_fork() -> bool:
+    """Whether this process was forked before fanin was imported, and still runs its parent's program. Linux says so."""
+    try:
+        flags = int(Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()[6])
+    except (OSError, ValueError, IndexError):
+        return False
+    return bool(flags & 0x40)  # PF_FORKNOEXEC
+
+
 def _note_fork() -> None:
     global _forked
     _forked = True
 
 
+_forked = _runs_on_after_a_fork()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)

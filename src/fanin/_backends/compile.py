@@ -18,7 +18,7 @@ from .. import _kernels
 from .._callers import warn
 from .._kernels.device import register_cpu
 from . import loops
-from .interrupts import uninterrupted
+from .interrupts import uninterrupted, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +28,16 @@ register_cpu()
 if hasattr(os, "register_at_fork"):
     # A fork waits for another thread's compilation: the child could never take a lock that a lost thread holds.
     _compiling = numba.core.compiler_lock.global_compiler_lock
-    os.register_at_fork(before=_compiling.acquire, after_in_parent=_compiling.release,
-                        after_in_child=_compiling.release)
+
+    def _wait_for_compilers() -> None:
+        whole.acquire()  # before the other lock, as in `compile_by`: or each of two threads may wait for the other
+        _compiling.acquire()
+
+    def _go_on() -> None:
+        _compiling.release()
+        whole.release()
+
+    os.register_at_fork(before=_wait_for_compilers, after_in_parent=_go_on, after_in_child=_go_on)
 
 
 @intrinsic

@@ -39,7 +39,7 @@ def _quota(root: Path) -> int | None:
     """
     try:
         quotas = [quota for folder in _cgroups(root) for quota in _quotas_of(folder)]
-    except (OSError, ValueError):  # another system than Linux, or one that hides it
+    except (OSError, ValueError, ZeroDivisionError):  # another system than Linux, or one that hides it
         return None
     return max(1, int(min(quotas))) if quotas else None
 
@@ -54,10 +54,11 @@ def _cgroups(root: Path) -> list[Path]:
         elif "cpu" in controllers.split(","):
             own["cgroup"] = path
     folders: list[Path] = []
-    for line in (root / "proc/self/mountinfo").read_text().splitlines():
+    # in the encoding of paths: a mount of another file system may have any bytes in its name, and none in its source's
+    for line in os.fsdecode((root / "proc/self/mountinfo").read_bytes()).splitlines():
         mounted, _, system = line.partition(" - ")
         inside, place = mounted.split()[3:5]  # which part of the hierarchy is mounted, and where
-        kind, _, options = system.split(maxsplit=2)
+        kind, options = system.split()[0], system.split()[-1]
         if kind in own and (kind == "cgroup2" or "cpu" in options.split(",")):
             cgroup = Path(own[kind])
             # in a container it may be the host's path, which can't be seen from inside: what is mounted is its own

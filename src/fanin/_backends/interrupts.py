@@ -1,22 +1,34 @@
-"""Ctrl-C that waits for the end of what must not be left half done: importing numba, and compiling with it."""
+"""Ctrl-C and forks wait for the end of what must not be left half done: importing numba, and compiling with it."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from typing import Any
 
+whole = threading.RLock()  # held while something is half done
+if hasattr(os, "register_at_fork"):
+    # a child forked in the middle of another thread's import would wait forever for that thread, which it hasn't got
+    os.register_at_fork(before=whole.acquire, after_in_parent=whole.release, after_in_child=whole.release)
+
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Keep SIGINT until the end of the block, and let its handler have it there.
+    """Keep SIGINT until the end of the block, and let its handler have it there; other threads' forks wait.
 
     After an interrupted `import numba` the next import finds half of its modules, so that no later draw of the process
     succeeds; an interrupt in the middle of LLVM's work is lost in one of its callbacks. Handlers run in the main thread
     only, so other threads need no care.
     """
+    with whole, _without_interrupts():
+        yield
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
     handler = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(handler):
         yield  # ignored, or left to the system, or to a handler that isn't Python's
@@ -27,5 +39,5 @@ def uninterrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, handler)
-    if kept:
-        handler(*kept[0])
+        if kept:  # also where the block failed: else the interrupt would be lost
+            handler(*kept[0])

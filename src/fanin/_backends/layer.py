@@ -58,7 +58,7 @@ def thread_limit() -> int:
 
 def _usable() -> bool:
     """Whether a draw may use the layer here and now; starts it."""
-    if _name() is None:
+    if _name() is None and _is_next():
         _start()
     # The workqueue ends a process in which two threads run parallel loops at once, and a loop of the user's may start
     # at any time. On TBB a fork beside a draw hung in one of three runs.
@@ -73,10 +73,28 @@ def _name() -> str | None:
         return None
 
 
+def _is_next() -> bool:
+    """Whether numba would start OpenMP now. Another layer would be of no use here: it stays the user's to choose."""
+    orders = {"omp": ["omp"], "threadsafe": ["tbb", "omp"], "default": numba.config.THREADING_LAYER_PRIORITY}
+    for name in orders.get(str(numba.config.THREADING_LAYER).lower(), []):
+        if name == "omp":
+            return True
+        if name == "workqueue" or _has_tbb():
+            return False
+    return False
+
+
+@functools.cache
+def _has_tbb() -> bool:
+    try:
+        importlib.import_module("numba.np.ufunc.tbbpool")
+    except ImportError:
+        return False
+    return True
+
+
 @functools.cache
 def _start() -> None:
-    if str(numba.config.THREADING_LAYER).lower() not in ("default", "omp", "threadsafe"):
-        return  # it would be of no use here: the user may still choose another
     with uninterrupted():
         try:
             numba.get_num_threads()
