@@ -39,6 +39,11 @@ def _outs(n: int) -> Iterator[tuple[str, np.ndarray]]:
     yield "a convolution, channels last", np.zeros((side // 4, 3, 3, side // 4), np.float32).transpose(0, 3, 1, 2)
     yield "a convolution, output channels last", \
         np.zeros((3, 3, side // 4, side // 4), np.float32).transpose(3, 2, 0, 1)
+    half = side // 2  # of as many bytes: each element takes two words
+    yield "complex64, F order", np.zeros((side, half), np.complex64, order="F")
+    yield "complex64, [:, ::2]", np.zeros((side, side), np.complex64)[:, ::2]
+    yield "complex64, a convolution, channels last", \
+        np.zeros((side // 4, 3, 3, half // 4), np.complex64).transpose(0, 3, 1, 2)
 
 
 def _shards(n: int) -> Iterator[tuple[str, tuple[int, ...], tuple[slice, ...]]]:
@@ -52,6 +57,8 @@ def _into(label: str, out: np.ndarray, turns: int) -> dict[str, Any]:
     works = {"fanin": scheme_work(SCHEME, out), **_two_steps(out)}
     if torch is not None:
         tensor = torch.from_numpy(out)
+        if tensor.is_complex():  # which uniform_ doesn't take
+            tensor = torch.view_as_real(tensor)
         works["torch"] = lambda: tensor.uniform_(-0.05, 0.05)
     return {"label": label, **best_times(works, turns)}
 
@@ -63,12 +70,12 @@ def _shard(label: str, shape: tuple[int, ...], index: tuple[slice, ...], turns: 
 
 
 def _two_steps(out: np.ndarray) -> dict[str, Callable[[], object]]:
-    values = SCHEME(out.shape, seed=0)
-    return {"fresh": lambda: SCHEME(out.shape, seed=0), "copy": lambda: np.copyto(out, values)}
+    values = SCHEME(out.shape, out.dtype, seed=0)
+    return {"fresh": lambda: SCHEME(out.shape, out.dtype, seed=0), "copy": lambda: np.copyto(out, values)}
 
 
 def tables(results: list[dict[str, Any]]) -> str:
-    header = ["Uniform, float32, one core, milliseconds", "fanin", "a fresh draw", "numpy's copy", "fanin / both",
+    header = ["Uniform (float32, unless it says otherwise), one core, ms", "fanin", "a fresh draw", "numpy's copy", "fanin / both",
               "torch", "fanin / torch"]
     rows = []
     for row in results:
