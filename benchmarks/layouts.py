@@ -75,8 +75,8 @@ def _two_steps(out: np.ndarray) -> dict[str, Callable[[], object]]:
 
 
 def tables(results: list[dict[str, Any]]) -> str:
-    header = ["Uniform (float32, unless it says otherwise), one core, ms", "fanin", "a fresh draw", "numpy's copy", "fanin / both",
-              "torch", "fanin / torch"]
+    header = ["Uniform (float32, unless it says otherwise), one core, ms", "fanin", "a fresh draw", "numpy's copy",
+              "fanin / both", "torch", "fanin / torch"]
     rows = []
     for row in results:
         times = [row.get(name) for name in ("fanin", "fresh", "copy", "torch")]
