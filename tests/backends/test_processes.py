@@ -112,24 +112,35 @@ def test_a_child_forked_while_threads_draw(layer, expected):
 
 @NEEDS_FORK
 @pytest.mark.parametrize("cached", [True, False])
-def test_a_child_forked_during_the_first_draw(cached, expected, tmp_path):
-    """While another thread imports numba, compiles and starts the layer: the child finds nothing half done."""
+@pytest.mark.parametrize("delay", [0, 0.02, 0.1, 0.3])
+def test_a_child_forked_during_the_first_draw(delay, cached, expected, tmp_path):
+    """While another thread imports numba, compiles and starts the layer: the child finds nothing half done.
+
+    And neither process waits for the other's threads, or says anything.
+    """
+    cache = {} if cached else {"NUMBA_CACHE_DIR": str(tmp_path)}
     found = answer("""
+        import tempfile
         thread = threading.Thread(target=draw, args=(0,))
         sys.addaudithook(lambda event, arguments: event == "import" and begun.set())
         begun = threading.Event()
         thread.start()
         begun.wait()
-        codes = []
+        time.sleep(DELAY)
+        said, codes = os.dup(2), []
+        messages = tempfile.TemporaryFile()
+        os.dup2(messages.fileno(), 2)
         while thread.is_alive() or not codes:
             pid = os.fork()
             if pid == 0:
                 signal.alarm(60)
                 os._exit(0 if draw(1) == EXPECTED else 9)
             codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-        answer(sorted(set(codes)))
-    """.replace("EXPECTED", repr(expected[1])), **{} if cached else {"NUMBA_CACHE_DIR": str(tmp_path)})
-    assert found == [0]
+        os.dup2(said, 2)
+        messages.seek(0)
+        answer([sorted(set(codes)), messages.read().decode()])
+    """.replace("EXPECTED", repr(expected[1])).replace("DELAY", str(delay)), **cache)
+    assert found == [[0], ""]
 
 
 @NEEDS_PROC

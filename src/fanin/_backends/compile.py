@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,26 +17,15 @@ from .. import _kernels
 from .._callers import warn
 from .._kernels.device import register_cpu
 from . import loops
-from .interrupts import uninterrupted, whole
+from .interrupts import forks_wait_for, uninterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 register_cpu()
 
-if hasattr(os, "register_at_fork"):
-    # A fork waits for another thread's compilation: the child could never take a lock that a lost thread holds.
-    _compiling = numba.core.compiler_lock.global_compiler_lock
-
-    def _wait_for_compilers() -> None:
-        whole.acquire()  # before the other lock, as in `compile_by`: or each of two threads may wait for the other
-        _compiling.acquire()
-
-    def _go_on() -> None:
-        _compiling.release()
-        whole.release()
-
-    os.register_at_fork(before=_wait_for_compilers, after_in_parent=_go_on, after_in_child=_go_on)
+# The child could never take a lock that a thread holds which it hasn't got.
+forks_wait_for(numba.core.compiler_lock.global_compiler_lock)
 
 
 @intrinsic
