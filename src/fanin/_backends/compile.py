@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 register_cpu()
 
-# The child could never take a lock that a thread holds which it hasn't got.
+# A child could never take it, if it was forked while another thread held it: of threads it has its own alone.
 forks_wait_for(numba.core.compiler_lock.global_compiler_lock)
 
 

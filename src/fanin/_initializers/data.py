@@ -33,10 +33,8 @@ class SchemeType(abc.ABCMeta):
 
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **keywords: Any) -> None:
         super().__init__(name, bases, namespace, **keywords)
-        for method, final in FINAL.items() if not is_own(cls) else ():  # fanin's own: 3 ms
-            if inspect.getattr_static(cls, method) is not final:
-                raise FaninTypeError(f"{name} must not define {method!r}, which every scheme has already, and has "
-                                     "alike: say in `plan` what to draw, or choose another name")
+        if not is_own(cls):  # asking fanin's own would take 3 ms of `import fanin`
+            _check_final(cls)
         if not inspect.isabstract(cls):
             parameters.signature(cls)
         for method in ("__eq__", "__hash__", "__repr__"):
@@ -68,6 +66,13 @@ class SchemeType(abc.ABCMeta):
     def __signature__(cls) -> inspect.Signature:
         """The constructor's, where `inspect` would take that of `__call__`."""
         return inspect.Signature(list(parameters.signature(cls).values()))
+
+
+def _check_final(cls: type[Any]) -> None:
+    for method, final in FINAL.items():
+        if inspect.getattr_static(cls, method) is not final:
+            raise FaninTypeError(f"{cls.__name__} must not define {method!r}, which every scheme has already, and has "
+                                 "alike: say in `plan` what to draw, or choose another name")
 
 
 def is_own(cls: type[Any]) -> bool:
